@@ -1,0 +1,1 @@
+"""Room `backends`: where a script runs."""

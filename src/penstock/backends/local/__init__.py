@@ -1,0 +1,1 @@
+"""Room `backends.local`: the engine in this process."""

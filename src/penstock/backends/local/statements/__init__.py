@@ -1,0 +1,1 @@
+"""Room `backends.local.statements`: meaning of statements, one file each."""

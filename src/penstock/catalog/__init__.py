@@ -1,0 +1,1 @@
+"""Room `catalog`: catalogs, databases, tables, views and name resolution."""

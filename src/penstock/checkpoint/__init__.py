@@ -1,0 +1,1 @@
+"""Room `checkpoint`: manifests on disk: what is durable, in which order."""

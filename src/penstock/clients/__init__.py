@@ -1,0 +1,1 @@
+"""Room `clients`: sockets and files, timeouts, retry of one request; without meaning."""

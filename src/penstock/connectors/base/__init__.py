@@ -1,0 +1,45 @@
+"""The contract between connectors and the engine.
+
+`Connector` declares what a connector can do; `Source`/`SourceReader` and
+`Sink`/`SinkWriter`/`Committer` are what it runs.
+"""
+
+from penstock.connectors.base.connector import Connector, TableDescriptor
+from penstock.connectors.base.registry import connector_names, find_connector
+from penstock.connectors.base.sink import (
+    Committable,
+    Committer,
+    RecoveredSink,
+    Sink,
+    SinkContext,
+    SinkWriter,
+)
+from penstock.connectors.base.source import (
+    Emit,
+    MetadataColumn,
+    Source,
+    SourceContext,
+    SourceReader,
+    SourceState,
+    TableProgress,
+)
+
+__all__ = [
+    "Committable",
+    "Committer",
+    "Connector",
+    "Emit",
+    "MetadataColumn",
+    "RecoveredSink",
+    "Sink",
+    "SinkContext",
+    "SinkWriter",
+    "Source",
+    "SourceContext",
+    "SourceReader",
+    "SourceState",
+    "TableDescriptor",
+    "TableProgress",
+    "connector_names",
+    "find_connector",
+]

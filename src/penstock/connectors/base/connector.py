@@ -1,0 +1,58 @@
+"""What a connector declares about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from penstock.changelog import ChangelogMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from penstock.config import Options
+    from penstock.connectors.base.sink import Sink
+    from penstock.connectors.base.source import Source
+    from penstock.types import DataType, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class TableDescriptor:
+    """A table as the connector sees it.
+
+    Args:
+        path: `catalog.database.table` in Flink, for messages and labels.
+        schema: Physical columns then metadata columns (sources), or the written ones.
+        options: The WITH options after hints, as text.
+        metadata: Column name -> metadata key, for metadata columns in `schema`.
+        settings: Session settings (`table.local-time-zone`, `parallelism.default`, ...).
+    """
+
+    path: str
+    schema: Schema
+    options: Mapping[str, str]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """A connector: its name and what it can build. A missing builder means it cannot.
+
+    Args:
+        name: Value of the 'connector' option.
+        options: Its option set, for validation and reference.
+        source: Builds a source; raises OptionError or ValidationError.
+        sink: Builds a sink; raises OptionError or ValidationError.
+        source_mode: Which changes the source emits, given the table.
+        sink_mode: Which changes the sink accepts, given the table.
+        metadata: Readable metadata keys and their types.
+    """
+
+    name: str
+    options: type[Options]
+    source: Callable[[TableDescriptor], Source] | None = None
+    sink: Callable[[TableDescriptor], Sink] | None = None
+    source_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
+    sink_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
+    metadata: Mapping[str, DataType] = field(default_factory=dict)

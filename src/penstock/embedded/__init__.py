@@ -1,0 +1,1 @@
+"""Room `embedded`: servers that stand in for real ones."""

@@ -1,0 +1,1 @@
+"""Room `embedded.starrocks`: a StarRocks-compatible server over DuckDB."""

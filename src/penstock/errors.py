@@ -1,0 +1,266 @@
+"""Every error Penstock raises on purpose.
+
+```
+PenstockError
+├── SqlError                     the user's script; has a span
+│   ├── ParseError
+│   ├── ValidationError
+│   └── UnsupportedFeatureError
+├── OptionError                  a key or value in WITH (...), SET or on the command line
+├── DataError                    a value that cannot be carried; table, column, offset
+├── ConnectorError               the outside world; says whether trying again may help
+├── CheckpointError              state could not be made durable or read back
+├── JobError                     tells the caller how a job ended
+└── InternalError                our own bug
+```
+
+A message is short, lower case, without full stop, and quotes the object it names. `detail` holds
+facts in sentences, `hint` what to do. Foreign exceptions become ours at the edge of the room that
+meets them, by type, with `from error`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a text: offsets in characters, `end` exclusive; line and column count from 1."""
+
+    start: int
+    end: int
+    line: int
+    column: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.start, other.end, self.line, self.column)
+
+
+class PenstockError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: What is wrong, short.
+        code: Stable name of the kind of error, in kebab case.
+        detail: Facts, in sentences.
+        hint: What to do, in a sentence.
+    """
+
+    default_code = "error"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, detail: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.detail = detail
+        self.hint = hint
+
+    def render(self, source: str | None = None, source_name: str = "") -> str:  # noqa: ARG002
+        """The error as text for a terminal: `error[code]: message`, detail, hint."""
+        lines = [f"error[{self.code}]: {self.message}"]
+        lines += [f"  {line}" for line in self.detail.splitlines()]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class SqlError(PenstockError):
+    """The script is wrong; refuses the script and points at the place."""
+
+    default_code = "sql"
+
+    def __init__(
+        self,
+        message: str,
+        span: Span | None = None,
+        *,
+        code: str | None = None,
+        detail: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, code=code, detail=detail, hint=hint)
+        self.span = span
+
+    def render(self, source: str | None = None, source_name: str = "") -> str:
+        head = [f"error[{self.code}]: {self.message}"]
+        if self.span is not None:
+            span = self.span
+            place = f"{source_name or 'script'}:{span.line}:{span.column}"
+            head.append(f"  --> {place}")
+            if source is not None:
+                text = source.splitlines()[span.line - 1] if span.line else ""
+                width = max(1, min(span.end - span.start, len(text) - span.column + 1))
+                number = str(span.line)
+                head.append(f"   {number} | {text}")
+                head.append(f"   {' ' * len(number)} | {' ' * (span.column - 1)}{'^' * width}")
+        head += [f"  {line}" for line in self.detail.splitlines()]
+        if self.hint:
+            head.append(f"  hint: {self.hint}")
+        return "\n".join(head)
+
+
+class ParseError(SqlError):
+    """The text is not Flink SQL. `at_end` is true where more text could still make it so."""
+
+    default_code = "syntax"
+
+    def __init__(
+        self,
+        message: str,
+        span: Span | None = None,
+        *,
+        at_end: bool = False,
+        code: str | None = None,
+        detail: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, span, code=code, detail=detail, hint=hint)
+        self.at_end = at_end
+
+
+class ValidationError(SqlError):
+    """The text is Flink SQL but means nothing here: unknown names, types that do not fit."""
+
+    default_code = "validation"
+
+
+class UnsupportedFeatureError(SqlError):
+    """Valid Flink SQL that Penstock does not run (yet). The message holds "unsupported"."""
+
+    default_code = "unsupported"
+
+
+class OptionError(PenstockError):
+    """An option's key is unknown or its value is wrong.
+
+    Args:
+        message: What is wrong.
+        key: The option's key as the user wrote it.
+        known: All keys that would have been understood; the nearest one becomes the hint.
+    """
+
+    default_code = "option"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str,
+        known: Iterable[str] = (),
+        code: str | None = None,
+        detail: str = "",
+        hint: str = "",
+    ) -> None:
+        self.key = key
+        self.near_key = nearest(key, known)
+        if self.near_key and not hint:
+            hint = f"Did you mean '{self.near_key}'?"
+        super().__init__(message, code=code, detail=detail, hint=hint)
+
+
+class DataError(PenstockError):
+    """A value cannot be carried to its target.
+
+    Args:
+        message: What is wrong with the value; never the value itself.
+        table: The table it came from or goes to.
+        column: Its column, where known.
+        offset: Where in the source it was met, as text.
+    """
+
+    default_code = "data"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str = "",
+        column: str = "",
+        offset: str = "",
+        code: str | None = None,
+        detail: str = "",
+        hint: str = "",
+    ) -> None:
+        place = [f"table {table}"] * bool(table) + [f"column {column}"] * bool(column)
+        place += [f"offset {offset}"] * bool(offset)
+        facts = "\n".join(part for part in (detail, ", ".join(place)) if part)
+        super().__init__(message, code=code, detail=facts, hint=hint)
+        self.table = table
+        self.column = column
+        self.offset = offset
+
+
+class ConnectorError(PenstockError):
+    """The outside world did not do as asked.
+
+    Args:
+        message: What failed.
+        retryable: Whether the same request may succeed later.
+        endpoint: Who was asked, without credentials.
+    """
+
+    default_code = "connector"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        endpoint: str = "",
+        code: str | None = None,
+        detail: str = "",
+        hint: str = "",
+    ) -> None:
+        facts = "\n".join(
+            part for part in (detail, f"endpoint {endpoint}" * bool(endpoint)) if part
+        )
+        super().__init__(message, code=code, detail=facts, hint=hint)
+        self.retryable = retryable
+        self.endpoint = endpoint
+
+
+class CheckpointError(PenstockError):
+    """State could not be made durable, or what is on disk cannot be used."""
+
+    default_code = "checkpoint"
+
+
+class JobError(PenstockError):
+    """A job ended, or could not start, for a reason its caller must know."""
+
+    default_code = "job"
+
+
+class InternalError(PenstockError):
+    """Our own bug; says so."""
+
+    default_code = "internal"
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(
+            message,
+            detail=detail,
+            hint="This is a bug in Penstock. Please report it with the log of the job.",
+        )
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The most similar of the `known` words, or None if none is near.
+
+    Examples:
+        >>> nearest("hostnam", ["hostname", "port"])
+        'hostname'
+        >>> nearest("xyz", ["hostname", "port"]) is None
+        True
+    """
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None

@@ -1,0 +1,1 @@
+"""Room `expressions`: typed expression tree and its vectorised evaluation."""

@@ -1,0 +1,1 @@
+"""Room `formats`: bytes to batches and back."""

@@ -1,0 +1,1 @@
+"""Room `functions`: SQL functions, one file per function or tight family."""

@@ -1,0 +1,1 @@
+"""Room `functions.aggregate`: aggregate functions."""

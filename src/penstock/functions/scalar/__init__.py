@@ -1,0 +1,1 @@
+"""Room `functions.scalar`: scalar functions."""

@@ -1,0 +1,61 @@
+"""The contract of operators."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.changelog import Barrier, ChangelogBatch, Watermark
+    from penstock.types import Schema
+
+
+class Output(Protocol):
+    """Where an operator emits; calls straight into the next operator."""
+
+    def emit(self, batch: ChangelogBatch) -> None:
+        """Hand a batch on. Empty batches are not handed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorContext:
+    """What an operator may use: settings of the session, and time through the runtime."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class OperatorSpec(ABC):
+    """Plan form of an operator: frozen data, compared and printed by EXPLAIN."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Schema of the rows it emits."""
+
+    @abstractmethod
+    def create(self, context: OperatorContext) -> Operator:
+        """The running form."""
+
+    @abstractmethod
+    def explain(self) -> str:
+        """One line, Flink's style: `Calc(select=[id], where=[(id > 1)])`."""
+
+
+class Operator:
+    """Running form. Called by the engine thread only."""
+
+    def process(self, batch: ChangelogBatch, out: Output) -> None:
+        """Take a batch, emit what follows from it."""
+        raise NotImplementedError
+
+    def watermark(self, watermark: Watermark, out: Output) -> None:
+        """A watermark passes; operators without time ignore it."""
+
+    def barrier(self, barrier: Barrier, out: Output) -> None:
+        """An epoch ends; hand on everything that belongs to it."""
+
+    def finish(self, out: Output) -> None:
+        """All input has ended."""

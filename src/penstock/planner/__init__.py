@@ -1,0 +1,1 @@
+"""Room `planner`: statements to physical plans."""

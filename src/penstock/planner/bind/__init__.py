@@ -1,0 +1,1 @@
+"""Room `planner.bind`: names and types."""

@@ -1,0 +1,1 @@
+"""Room `planner.physical`: logical nodes to operators."""

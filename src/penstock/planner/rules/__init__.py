@@ -1,0 +1,1 @@
+"""Room `planner.rules`: logical plan rewrites, order in RULES."""

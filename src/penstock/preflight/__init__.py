@@ -1,0 +1,1 @@
+"""Room `preflight`: what check finds, one file per subject."""

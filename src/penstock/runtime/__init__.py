@@ -1,0 +1,1 @@
+"""Room `runtime`: runs physical plans: job master, epochs, restarts."""

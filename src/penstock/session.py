@@ -1,0 +1,1 @@
+"""The session: a script in, results out."""

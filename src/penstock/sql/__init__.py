@@ -1,0 +1,1 @@
+"""Room `sql`: text to statements: lexer, parser, syntax trees, unparse."""

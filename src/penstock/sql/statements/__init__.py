@@ -1,0 +1,1 @@
+"""Room `sql.statements`: syntax of statements, one file each."""

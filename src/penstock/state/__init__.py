@@ -1,0 +1,1 @@
+"""Room `state`: keyed state and the durable spool of rows per table."""

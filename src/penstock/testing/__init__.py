@@ -1,0 +1,1 @@
+"""Room `testing`: public test kit."""

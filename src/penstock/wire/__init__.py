@@ -1,0 +1,1 @@
+"""Room `wire`: bytes to messages and back, no sockets, no Arrow tables, no time."""
