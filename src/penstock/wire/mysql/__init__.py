@@ -1,0 +1,1 @@
+"""MySQL's bytes: columns, result sets in text protocol, binlog events, GTIDs."""
