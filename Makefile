@@ -1,0 +1,41 @@
+# Everything a developer or CI calls. `make install` creates .venv with all that is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: install test check lint types unit test-servers demo bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv 2>/dev/null || \
+		{ rm -rf .venv && $(PYTHON) -m venv --without-pip .venv; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 \
+		&& $(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]' \
+		|| $(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --config pyproject.toml
+
+types: install
+	$(BIN)/mypy
+
+test-servers: install
+	$(BIN)/python -m penstock.testing.fetch_servers
+
+check: lint types
+
+test: check test-servers
+	$(BIN)/pytest -q $(ARGS)
+
+demo: install
+	$(BIN)/penstock demo $(ARGS)
+
+bench: install
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,110 @@
+"""The jobs of a script in this process: state directory, resume, refusal of changed scripts."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+from penstock.checkpoint import CheckpointStore
+from penstock.errors import JobError
+from penstock.runtime import JobGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from penstock.plan import PhysicalPlan
+    from penstock.runtime import Job
+
+
+def directory_name(name: str) -> str:
+    """A file name for a pipeline's name.
+
+    Examples:
+        >>> directory_name("sync orders/1")
+        'sync_orders_1'
+    """
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What a state directory holds of an unfinished job; empty positions on a fresh start."""
+
+    epoch: int
+    positions: Mapping[str, str]
+
+
+class LocalJobs:
+    """Submits plans to one job group over one state directory.
+
+    Args:
+        directory: The state directory.
+        statements: What the script runs, secrets masked; a resumed job must have the same.
+        settings: Session settings at the first submission.
+        fresh: Forget an unfinished job.
+
+    Raises:
+        JobError: The directory holds an unfinished job of other statements.
+        CheckpointError: The directory is in use, or what it holds cannot be read.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        statements: Sequence[str],
+        settings: Mapping[str, str],
+        *,
+        fresh: bool = False,
+    ) -> None:
+        self.directory = directory
+        self.resumed = self._prepare(list(statements), fresh=fresh)
+        self.group = JobGroup(directory, settings)
+
+    def submit(self, plan: PhysicalPlan) -> Job:
+        """Start a job."""
+        return self.group.submit(plan)
+
+    def _prepare(self, statements: list[str], *, fresh: bool) -> Resume | None:
+        store = CheckpointStore(self.directory)
+        try:
+            path = self.directory / "script.json"
+            if fresh:
+                store.clear()
+            manifest = store.latest()
+            resume = None
+            if manifest is not None and not manifest.complete:
+                before = json.loads(path.read_text()) if path.exists() else []
+                if before != statements:
+                    raise _changed(self.directory, before, statements)
+                resume = Resume(
+                    manifest.epoch, {k: _position(v) for k, v in manifest.sources.items()}
+                )
+            path.write_text(json.dumps(statements, ensure_ascii=False, indent=1))
+            return resume
+        finally:
+            store.close()
+
+
+def _position(state: Mapping[str, object]) -> str:
+    return str(state.get("position", "")) or "its last position"
+
+
+def _changed(directory: Path, before: list[str], after: list[str]) -> JobError:
+    difference = unified_diff(
+        "\n".join(before).splitlines(),
+        "\n".join(after).splitlines(),
+        "unfinished job",
+        "script",
+        lineterm="",
+        n=1,
+    )
+    return JobError(
+        f'state directory "{directory}" holds an unfinished job of other statements',
+        code="changed-script",
+        detail="\n".join(list(difference)[:40]),
+        hint="Run the old script to its end, name another --state-dir, or start anew with --fresh.",
+    )

@@ -1,0 +1,68 @@
+"""The manifest: everything a restarted job needs to go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from penstock.errors import CheckpointError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCommittable:
+    """Something prepared whose commit was not acknowledged when the manifest was written."""
+
+    sink_id: str
+    epoch: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One durable checkpoint.
+
+    Args:
+        epoch: The epoch it closes.
+        incarnation: Which start of the job wrote it.
+        sources: State by source id: the position after the last row in or before the epoch.
+        committables: Everything prepared and not yet acknowledged, in commit order.
+        finished: Ids of jobs that have ended for good.
+        complete: Whether the whole group has ended; the directory then starts anew.
+    """
+
+    epoch: int
+    incarnation: int
+    sources: dict[str, dict[str, Any]]
+    committables: tuple[ListedCommittable, ...] = ()
+    finished: tuple[str, ...] = ()
+    complete: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The manifest as JSON."""
+        return json.dumps({"version": FORMAT_VERSION, **asdict(self)}).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Read back what `encode` wrote.
+
+        Raises:
+            CheckpointError: Another version, or not a manifest.
+        """
+        try:
+            fields = json.loads(data)
+            version = fields.pop("version")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise CheckpointError("manifest is damaged", code="damaged-manifest") from error
+        if version != FORMAT_VERSION:
+            raise CheckpointError(
+                f"manifest has version {version}, this Penstock reads {FORMAT_VERSION}",
+                code="manifest-version",
+                hint="Resume with the Penstock that wrote it, or start anew with --fresh.",
+            )
+        fields["committables"] = tuple(ListedCommittable(**c) for c in fields["committables"])
+        fields["finished"] = tuple(fields["finished"])
+        return cls(**fields)

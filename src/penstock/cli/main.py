@@ -1,0 +1,59 @@
+"""The command line: finds its commands by name, loads one when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from penstock import __version__
+from penstock.errors import PenstockError
+
+HELP = {
+    "run": "Run a Flink SQL script in the foreground, with a live view.",
+    "sql": "SQL client: a file, a statement, or a prompt.",
+    "demo": "The whole pipeline on this machine: MySQL to StarRocks.",
+    "check": "What can be known before touching data, each finding with its remedy.",
+    "explain": "The plan of a script's statements.",
+    "starrocks": "The embedded StarRocks-compatible server.",
+}
+
+
+class LazyGroup(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for name in HELP if find_spec(f"penstock.cli.{name}") is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = import_module(f"penstock.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="penstock")
+def cli() -> None:
+    """Flink SQL pipelines from MySQL to StarRocks, in one process, without a JVM."""
+
+
+def main() -> None:
+    """Entry point of the `penstock` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PenstockError as error:
+        click.echo(error.render(), err=True)
+        sys.exit(1)

@@ -1,0 +1,462 @@
+"""The jobs of one script: one engine thread, shared sources, one sequence of epochs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from penstock.changelog import ChangelogBatch
+from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError
+from penstock.clock import Clock, SystemClock
+from penstock.config import parse_duration_ms
+from penstock.connectors.base import Committable, RecoveredSink, SinkContext, SourceContext
+from penstock.errors import ConnectorError, InternalError, PenstockError
+from penstock.runtime.epochs import EpochController
+from penstock.runtime.job import Job, JobState
+from penstock.runtime.pipeline import Pipeline, RunningSink
+from penstock.runtime.restart import restart_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from penstock.connectors.base import SourceReader
+    from penstock.plan import PhysicalPlan
+
+log = logging.getLogger(__name__)
+
+POLL_BUDGET_MS = 20.0
+IDLE_WAIT_S = 0.05
+HEARTBEAT_MS = 30_000
+SWITCH_INTERVAL_S = 0.0005
+
+
+class JobGroup:
+    """Runs the jobs of one script in one engine thread.
+
+    Args:
+        directory: The job directory, locked for as long as the group lives.
+        settings: Session settings: `execution.checkpointing.*`, `restart-strategy.*`.
+        clock: The door to time.
+
+    Raises:
+        CheckpointError: The directory is in use or cannot be written.
+    """
+
+    def __init__(
+        self, directory: Path, settings: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
+        self.store = CheckpointStore(directory)
+        self.settings = dict(settings)
+        self.clock: Clock = clock or SystemClock()
+        interval = self.settings.get("execution.checkpointing.interval")
+        self.interval_ms = parse_duration_ms(interval) if interval else None
+        self.jobs: list[Job] = []
+        self._restarts = restart_strategy(self.settings)
+        self._condition = threading.Condition()
+        self._mail: list[Callable[[], None]] = []
+        self._woken = False
+        self._stop: str | None = None
+        self._sealed = False
+        self._io = ThreadPoolExecutor(16, "connector-io")
+        self._sink_io = ThreadPoolExecutor(16, "sink-io")
+        self._checkpoint_writer = ThreadPoolExecutor(1, "checkpoint-writer")
+        self._pipelines: list[Pipeline] = []
+        self._readers: dict[Hashable, SourceReader] = {}
+        self._reader_of: dict[str, SourceReader] = {}
+        self._sinks: dict[Hashable, RunningSink] = {}
+        self._opening: dict[str, Future[None]] = {}
+        self._status: dict[str, Any] = {"sources": [], "sinks": {}, "epoch": 0, "restarts": 0}
+        self._last_barrier_ms = 0
+        self._last_status_ms = 0
+        self._restart_count = 0
+        self._boundary_asked = False
+        self.last_error: PenstockError | None = None
+        self._epochs = self._recover()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    # Called by anyone
+
+    def submit(self, plan: PhysicalPlan) -> Job:
+        """Start a job; returns at once."""
+        job = Job(plan)
+        self.jobs.append(job)
+        self._post(lambda: self._start(job))
+        return job
+
+    def seal(self) -> None:
+        """No further job will be submitted: the group ends with its last one."""
+        self._post(lambda: setattr(self, "_sealed", True))
+
+    def stop(self) -> None:
+        """End all jobs cleanly: everything read so far is committed; the directory can resume."""
+        self._post(lambda: setattr(self, "_stop", self._stop or "drain"))
+
+    def stop_now(self) -> None:
+        """End all jobs at once: open transactions are rolled back; the directory can resume."""
+        self._post(lambda: setattr(self, "_stop", "now"))
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the engine thread; true once it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def status(self) -> dict[str, Any]:
+        """A frozen look: `sources` (TableProgress), `sinks` by table, `epoch`, `restarts`."""
+        return self._status
+
+    # Engine thread
+
+    def _post(self, action: Callable[[], None]) -> None:
+        with self._condition:
+            self._mail.append(action)
+            self._woken = True
+            self._condition.notify()
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._woken = True
+            self._condition.notify()
+
+    def _recover(self) -> EpochController:
+        manifest = self.store.latest()
+        if manifest is not None and manifest.complete:
+            self.store.clear()
+            manifest = None
+        self.store.raise_incarnation()
+        self._intents = tuple(
+            intent for intent in self.store.intents() if intent[0] < self.store.incarnation
+        )
+        self._finished_before = set(manifest.finished) if manifest else set()
+        controller = EpochController(
+            store=self.store,
+            writer=self._checkpoint_writer,
+            first_epoch=manifest.epoch + 1 if manifest else 1,
+            carried_sources=dict(manifest.sources) if manifest else {},
+            carried=manifest.committables if manifest else (),
+            acknowledged=self._on_acknowledged,
+            wake=self._wake,
+        )
+        controller.finished = tuple(sorted(self._finished_before))
+        return controller
+
+    def _run(self) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        while True:
+            try:
+                if self._step():
+                    break
+            except PenstockError as error:
+                if self._failed(error):
+                    break
+            except Exception as error:
+                log.exception("engine failed")
+                if self._failed(InternalError(f"engine failed: {type(error).__name__}: {error}")):
+                    break
+        self._shut_down()
+
+    def _step(self) -> bool:
+        """One round: mail, sources, epochs. True when all is done."""
+        wait_s = self._work()
+        with self._condition:
+            if not self._woken and wait_s > 0:
+                self._condition.wait(wait_s)
+            self._woken = False
+            mail, self._mail = self._mail, []
+        for action in mail:
+            action()
+        return self._done()
+
+    def _work(self) -> float:
+        if self._stop == "now":
+            return 0.0
+        self._attach_opened()
+        self._epochs.advance()
+        wait_ms = self._poll()
+        self._barrier_if_due()
+        self._epochs.advance()
+        now = self.clock.now_ms()
+        if now - self._last_status_ms >= 100:
+            self._last_status_ms = now
+            self._refresh_status()
+        return min(IDLE_WAIT_S, wait_ms / 1000)
+
+    # Jobs
+
+    def _start(self, job: Job) -> None:
+        index = self.jobs.index(job)
+        pipeline = Pipeline(job, f"{index}/")
+        unsettled = any(c.sink_id.startswith(pipeline.prefix) for c in self._epochs.carried)
+        if self._finished_before_restart(pipeline) and not unsettled:
+            job.move(JobState.FINISHED)
+            return
+        self._pipelines.append(pipeline)
+        self._build(pipeline)
+        job.move(JobState.RUNNING)
+
+    def _finished_before_restart(self, pipeline: Pipeline) -> bool:
+        return pipeline.prefix.rstrip("/") in self._finished_before
+
+    def _build(self, pipeline: Pipeline) -> None:
+        plan = pipeline.job.plan
+        pipeline.build(plan, lambda index: self._sink(pipeline.prefix, plan, index))
+
+    def _sink(self, prefix: str, plan: PhysicalPlan, index: int) -> RunningSink:
+        node = plan.sinks[index]
+        key = node.sink.share_key
+        key = key if key is not None else (prefix, index)
+        if key in self._sinks:
+            return self._sinks[key]
+        sink_id = prefix + node.sink_id
+        context = SinkContext(
+            sink_id=sink_id,
+            job_name=plan.name,
+            incarnation=self.store.incarnation,
+            directory=self.store.directory,
+            executor=self._sink_io,
+            clock=self.clock,
+            wake=self._wake,
+            intend=self.store.intend,
+            checkpoint_interval_ms=self.interval_ms,
+            recovered=self._recovered(sink_id),
+        )
+        writer = node.sink.writer_for(node.table, node.schema, context)
+        sink = RunningSink(sink_id, node.table, writer, node.sink.committer(context))
+        self._sinks[key] = sink
+        opening = writer.open(self._epochs.open_epoch)
+        opening.add_done_callback(lambda _: self._wake())
+        self._opening[sink_id] = opening
+        return sink
+
+    def _recovered(self, sink_id: str) -> RecoveredSink:
+        listed = [c for c in self._epochs.carried if c.sink_id == sink_id]
+        return RecoveredSink(
+            tuple(Committable(c.sink_id, c.epoch, c.payload) for c in listed), self._intents
+        )
+
+    def _attach_opened(self) -> None:
+        for pipeline in list(self._pipelines):
+            if pipeline.attached or not self._opened(pipeline):
+                continue
+            if self._finished_before_restart(pipeline):
+                # Its rows were all prepared; opening the writers has committed them.
+                pipeline.job.move(JobState.FINISHED)
+                self._remove(pipeline)
+                continue
+            for source_id, node in pipeline.sources.items():
+                self._attach(source_id, node.source)
+            pipeline.attached = True
+            self._forget_settled_intents()
+
+    def _forget_settled_intents(self) -> None:
+        settled = self._sealed and all(pipeline.attached for pipeline in self._pipelines)
+        if settled and self._intents and not self._epochs.carried:
+            self.store.forget_intents(self.store.incarnation)
+            self._intents = ()
+
+    def _opened(self, pipeline: Pipeline) -> bool:
+        for sink in pipeline.sinks:
+            if sink.opened:
+                continue
+            opening = self._opening[sink.sink_id]
+            if not opening.done():
+                return False
+            opening.result()
+            sink.opened = True
+            self._epochs.carried = [c for c in self._epochs.carried if c.sink_id != sink.sink_id]
+        return True
+
+    def _attach(self, source_id: str, source: Any) -> None:
+        key = source.share_key if source.share_key is not None else source_id
+        reader = self._readers.get(key)
+        if reader is None:
+            directory = self.store.directory / "sources"
+            directory.mkdir(exist_ok=True)
+            context = SourceContext(directory, self._io, self.clock, self._wake)
+            reader = self._readers[key] = source.create_reader(context)
+        reader.attach(source_id, source, self._epochs.carried_sources.pop(source_id, None))
+        self._reader_of[source_id] = reader
+
+    # Data
+
+    def _poll(self) -> float:
+        wait_ms = 1000.0
+        if self._stop == "draining":
+            return wait_ms
+        routes = {source_id: p for p in self._pipelines for source_id in p.sources if p.attached}
+
+        def emit(source_id: str, batch: ChangelogBatch) -> None:
+            routes[source_id].emit(source_id, batch)
+
+        for reader in self._readers.values():
+            fed = [routes[i] for i, r in self._reader_of.items() if r is reader]
+            if any(pipeline.full for pipeline in fed) and not self._boundary_asked:
+                continue
+            next_ms = reader.poll(emit, POLL_BUDGET_MS)
+            if next_ms is not None:
+                wait_ms = min(wait_ms, next_ms)
+        return wait_ms
+
+    # Epochs
+
+    def _barrier_if_due(self) -> None:
+        if not self._epochs.may_begin or not self._reader_of:
+            return
+        ended = [p for p in self._pipelines if p.finished_epoch is None and self._ended(p)]
+        if not self._boundary_asked:
+            if not (ended or self._barrier_due()):
+                return
+            for reader in self._readers.values():
+                reader.request_boundary()
+            self._boundary_asked = True
+        if all(reader.at_boundary() for reader in self._readers.values()):
+            self._barrier([p for p in self._pipelines if p.finished_epoch is None])
+
+    def _barrier_due(self) -> bool:
+        now = self.clock.now_ms()
+        since = now - self._last_barrier_ms
+        if self._stop == "drain":
+            return True
+        if self.interval_ms is not None:
+            return since >= self.interval_ms
+        return since >= HEARTBEAT_MS or any(
+            sink.opened and sink.writer.barrier_wanted(now) for sink in self._sinks.values()
+        )
+
+    def _ended(self, pipeline: Pipeline) -> bool:
+        return pipeline.attached and all(
+            self._reader_of[source_id].finished(source_id) for source_id in pipeline.sources
+        )
+
+    def _barrier(self, open_pipelines: list[Pipeline]) -> None:
+        epoch = self._epochs.open_epoch
+        ended = [p for p in open_pipelines if self._ended(p)]
+        states: dict[str, dict[str, Any]] = {}
+        for reader in self._readers.values():
+            states.update(reader.snapshot())
+        for pipeline in self._pipelines:
+            if pipeline in ended:
+                for edge in reversed(pipeline.operators):
+                    edge.operator.finish(edge.out)
+            pipeline.barrier(epoch)
+        preparing = [(s, s.writer.barrier(epoch)) for s in self._sinks.values() if s.opened]
+        for pipeline in ended:
+            pipeline.finished_epoch = epoch
+        self._epochs.begin(states, tuple(p.prefix.rstrip("/") for p in ended), preparing)
+        self._last_barrier_ms = self.clock.now_ms()
+        self._boundary_asked = False
+        if self._stop == "drain":
+            self._stop = "draining"
+
+    def _on_acknowledged(self, epoch: int) -> None:
+        for reader in self._readers.values():
+            reader.acknowledge(epoch)
+        for pipeline in list(self._pipelines):
+            if pipeline.finished_epoch is not None and pipeline.finished_epoch <= epoch:
+                pipeline.job.move(JobState.FINISHED)
+                self._remove(pipeline)
+
+    def _remove(self, pipeline: Pipeline) -> None:
+        self._refresh_status()
+        self._pipelines.remove(pipeline)
+        for source_id in pipeline.sources:
+            self._reader_of.pop(source_id, None)
+        used = set(map(id, self._reader_of.values()))
+        for key in [k for k, r in self._readers.items() if id(r) not in used]:
+            self._readers.pop(key).close()
+        kept = {id(sink) for p in self._pipelines for sink in p.sinks}
+        for sink_key in [k for k, s in self._sinks.items() if id(s) not in kept]:
+            self._sinks.pop(sink_key).writer.close(abort=False)
+
+    # Ends and failures
+
+    def _done(self) -> bool:
+        if self._stop == "now":
+            self._cancel_all()
+            return True
+        if self._stop == "draining" and self._epochs.idle:
+            self._cancel_all()
+            return True
+        if self._stop == "drain" and not self._reader_of:
+            self._cancel_all()
+            return True
+        return self._sealed and all(job.state.is_terminal for job in self.jobs)
+
+    def _cancel_all(self) -> None:
+        for job in self.jobs:
+            job.move(JobState.CANCELED)
+
+    def _failed(self, error: PenstockError) -> bool:
+        """Restart, or give up. True when the group has ended."""
+        self.last_error = error
+        retryable = isinstance(error, NotDurableError) or (
+            isinstance(error, ConnectorError) and error.retryable
+        )
+        ran = any(pipeline.attached for pipeline in self._pipelines)
+        delay = self._restarts.delay_ms(self.clock.now_ms()) if retryable and ran else None
+        self._release(abort=True)
+        if delay is None or self._stop is not None:
+            for job in self.jobs:
+                job.move(JobState.FAILED, error)
+            return True
+        log.warning(
+            "job restarts: %s", error.message, extra={"delay_ms": delay, "detail": error.detail}
+        )
+        running = [job for job in self.jobs if not job.state.is_terminal]
+        for job in running:
+            job.move(JobState.RESTARTING)
+        self._restart_count += 1
+        self._refresh_status()
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._mail), delay / 1000)
+        self._epochs = self._recover()
+        for job in running:
+            self._post(lambda job=job: self._start(job))  # type: ignore[misc]
+        return False
+
+    def _release(self, *, abort: bool) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        for sink in self._sinks.values():
+            sink.writer.close(abort=abort)
+        self._readers.clear()
+        self._reader_of.clear()
+        self._sinks.clear()
+        self._opening.clear()
+        self._pipelines.clear()
+        self._boundary_asked = False
+
+    def _shut_down(self) -> None:
+        self._refresh_status()
+        self._release(abort=True)
+        self._sink_io.shutdown(wait=True)
+        self._io.shutdown(wait=False, cancel_futures=True)
+        self._checkpoint_writer.shutdown(wait=True)
+        all_finished = self.jobs and all(job.state is JobState.FINISHED for job in self.jobs)
+        try:
+            if all_finished and not self._epochs.carried:
+                number = self._epochs.open_epoch
+                self.store.write(Manifest(number, self.store.incarnation, {}, complete=True))
+            if self._stop == "draining" or all_finished:
+                self.store.forget_intents(self.store.incarnation + 1)
+        except PenstockError as error:
+            self.last_error = error
+            log.warning("last manifest was not written: %s", error.message)
+        self.store.close()
+
+    def _refresh_status(self) -> None:
+        sinks = dict(self._status["sinks"])
+        sinks.update({s.table: s.writer.status() for s in self._sinks.values()})
+        progress = {p.table: p for p in self._status["sources"]}
+        progress.update({p.table: p for r in self._readers.values() for p in r.progress()})
+        self._status = {
+            "sources": list(progress.values()),
+            "sinks": sinks,
+            "epoch": self._epochs.open_epoch,
+            "restarts": self._restart_count,
+        }

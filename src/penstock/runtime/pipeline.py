@@ -1,0 +1,113 @@
+"""One job's operators, chained by direct calls, and its writers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from penstock.changelog import Barrier
+from penstock.operators import OperatorContext
+from penstock.plan import SourceNode, TransformNode, UnionNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from penstock.changelog import ChangelogBatch
+    from penstock.connectors.base import Committer, SinkWriter
+    from penstock.operators import Operator, Output
+    from penstock.plan.physical import PhysicalPlan, PlanNode
+    from penstock.runtime.job import Job
+
+
+@dataclass(slots=True)
+class RunningSink:
+    """A writer and its committer; several sink nodes on one target share it."""
+
+    sink_id: str
+    table: str
+    writer: SinkWriter
+    committer: Committer
+    opened: bool = False
+    rows: int = 0
+
+
+class _ToOperator:
+    """An edge into an operator."""
+
+    def __init__(self, operator: Operator, out: Output) -> None:
+        self.operator = operator
+        self.out = out
+
+    def emit(self, batch: ChangelogBatch) -> None:
+        if batch.num_rows:
+            self.operator.process(batch, self.out)
+
+
+class _ToSink:
+    """An edge into a writer."""
+
+    def __init__(self, sink: RunningSink) -> None:
+        self.sink = sink
+
+    def emit(self, batch: ChangelogBatch) -> None:
+        if batch.num_rows:
+            self.sink.rows += batch.num_rows
+            self.sink.writer.write(batch)
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """One job while it runs.
+
+    Args:
+        job: What it belongs to.
+        sources: Source nodes by the id they have in the group.
+        sinks: Its writers.
+        inputs: Where batches of a source go.
+        finished_epoch: The epoch that holds its last rows, once its sources have ended.
+    """
+
+    job: Job
+    prefix: str
+    sources: dict[str, SourceNode] = field(default_factory=dict)
+    sinks: list[RunningSink] = field(default_factory=list)
+    inputs: dict[str, list[Output]] = field(default_factory=dict)
+    operators: list[_ToOperator] = field(default_factory=list)
+    attached: bool = False
+    finished_epoch: int | None = None
+
+    def build(self, plan: PhysicalPlan, sink_of: Callable[[int], RunningSink]) -> None:
+        """Chain the operators of every sink of the plan."""
+        for index, node in enumerate(plan.sinks):
+            sink = sink_of(index)
+            if sink not in self.sinks:
+                self.sinks.append(sink)
+            self._chain(node.input, _ToSink(sink), OperatorContext(plan.settings))
+
+    def _chain(self, node: PlanNode, out: Output, context: OperatorContext) -> None:
+        match node:
+            case SourceNode():
+                source_id = self.prefix + node.source_id
+                self.sources[source_id] = node
+                self.inputs.setdefault(source_id, []).append(out)
+            case TransformNode():
+                edge = _ToOperator(node.spec.create(context), out)
+                self.operators.append(edge)
+                self._chain(node.input, edge, context)
+            case UnionNode():
+                for child in node.inputs:
+                    self._chain(child, out, context)
+
+    def emit(self, source_id: str, batch: ChangelogBatch) -> None:
+        """A batch of one of the sources."""
+        for out in self.inputs[source_id]:
+            out.emit(batch)
+
+    def barrier(self, epoch: int) -> None:
+        """An epoch ends: operators hand on what belongs to it, sources first."""
+        for edge in reversed(self.operators):
+            edge.operator.barrier(Barrier(epoch), edge.out)
+
+    @property
+    def full(self) -> bool:
+        return any(sink.writer.full for sink in self.sinks)

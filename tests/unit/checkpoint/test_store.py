@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError
+from penstock.checkpoint.manifest import ListedCommittable
+from penstock.errors import CheckpointError
+
+
+def manifest(epoch: int) -> Manifest:
+    listed = ListedCommittable("0/sink", epoch, {"label": f"l-{epoch}"})
+    return Manifest(epoch, 1, {"0/orders": {"position": "binlog.1:4"}}, (listed,), ("1",))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    store = CheckpointStore(tmp_path)
+    yield store
+    store.close()
+
+
+def test_a_manifest_reads_back_as_written(store: CheckpointStore) -> None:
+    store.write(manifest(1))
+    store.write(manifest(2))
+    assert store.latest() == manifest(2)
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    with pytest.raises(CheckpointError, match="in use by another process"):
+        CheckpointStore(tmp_path)
+    store.close()
+    CheckpointStore(tmp_path).close()
+
+
+def test_failure_before_the_rename_keeps_the_last_manifest(
+    store: CheckpointStore, tmp_path: Path
+) -> None:
+    store.write(manifest(1))
+    (tmp_path / "manifest-000000000002.tmp").mkdir()
+    with pytest.raises(NotDurableError):
+        store.write(manifest(2))
+    assert store.latest() == manifest(1)
+
+
+def test_incarnations_rise_and_intents_survive(store: CheckpointStore) -> None:
+    assert store.raise_incarnation() == 1
+    store.intend(1, 0)
+    store.intend(1, 0)
+    store.intend(2, 1)
+    assert store.raise_incarnation() == 2
+    store.intend(3, 0)
+    assert store.intents() == ((1, 1, 0), (1, 2, 1), (2, 3, 0))
+    store.forget_intents(2)
+    assert store.intents() == ((2, 3, 0),)
+
+
+def test_a_torn_intent_was_never_acted_upon(store: CheckpointStore, tmp_path: Path) -> None:
+    store.raise_incarnation()
+    store.intend(1, 0)
+    with (tmp_path / "intents").open("a") as file:
+        file.write("1 2")
+    assert store.intents() == ((1, 1, 0),)
+
+
+def test_a_damaged_manifest_says_so(store: CheckpointStore, tmp_path: Path) -> None:
+    (tmp_path / "manifest-000000000001.json").write_text("{")
+    with pytest.raises(CheckpointError, match="damaged"):
+        store.latest()
