@@ -1,1 +1,18 @@
-"""Room `catalog`: catalogs, databases, tables, views and name resolution."""
+"""Room `catalog`: catalogs, databases, tables, views, and the resolution of their names.
+
+Owns what a table is before it is planned. May read syntax trees. Called by planner and backends.
+"""
+
+from penstock.catalog.store import DEFAULT_CATALOG, DEFAULT_DATABASE, CatalogStore, TablePath
+from penstock.catalog.table import CatalogColumn, CatalogTable, CatalogView, ColumnKind
+
+__all__ = [
+    "DEFAULT_CATALOG",
+    "DEFAULT_DATABASE",
+    "CatalogColumn",
+    "CatalogStore",
+    "CatalogTable",
+    "CatalogView",
+    "ColumnKind",
+    "TablePath",
+]

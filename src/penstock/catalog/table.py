@@ -1,0 +1,104 @@
+"""Tables and views as the catalog keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from penstock.types import Column, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.sql import ast
+    from penstock.types import DataType
+
+
+class ColumnKind(Enum):
+    """Where the values of a column come from."""
+
+    PHYSICAL = "physical"
+    METADATA = "metadata"
+    COMPUTED = "computed"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogColumn:
+    """A column of a table.
+
+    Args:
+        name: Its name.
+        kind: Where its values come from.
+        type: Its type; None for a computed column, whose expression has one.
+        metadata_key: The connector's key, for metadata columns.
+        virtual: Metadata that is only read.
+        expression: The expression, for computed columns.
+        text: The expression as written.
+        comment: What the user wrote about it.
+    """
+
+    name: str
+    kind: ColumnKind = ColumnKind.PHYSICAL
+    type: DataType | None = None
+    metadata_key: str = ""
+    virtual: bool = False
+    expression: ast.Expression | None = None
+    text: str = ""
+    comment: str | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether INSERT gives it a value."""
+        return self.kind is ColumnKind.PHYSICAL or (
+            self.kind is ColumnKind.METADATA and not self.virtual
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    """A table: columns, key, options. Options are text; connectors read them when it is used."""
+
+    columns: tuple[CatalogColumn, ...]
+    primary_key: tuple[str, ...] = ()
+    primary_key_name: str = ""
+    watermarks: tuple[ast.Watermark, ...] = ()
+    partitioned_by: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    comment: str | None = None
+    temporary: bool = False
+
+    def column(self, name: str) -> CatalogColumn | None:
+        """The column of that name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def physical_schema(self) -> Schema:
+        """Physical columns with the key."""
+        return Schema(
+            tuple(
+                Column(c.name, c.type)
+                for c in self.columns
+                if c.kind is ColumnKind.PHYSICAL and c.type is not None
+            ),
+            self.primary_key,
+        )
+
+    def sink_schema(self) -> Schema:
+        """Columns INSERT writes, in declared order, with the key."""
+        return Schema(
+            tuple(Column(c.name, c.type) for c in self.columns if c.written and c.type is not None),
+            self.primary_key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogView:
+    """A view: its query, to be planned where it is used, in the place where it was made."""
+
+    query: ast.Query
+    text: str
+    schema: Schema
+    catalog: str
+    database: str
+    comment: str | None = None
+    temporary: bool = False
