@@ -3,6 +3,12 @@
 Owns the meaning of Flink's type names. May touch pyarrow. Called by every room above it.
 """
 
+from penstock.types.coercion import (
+    common_type,
+    decimal_result,
+    is_castable,
+    is_implicitly_castable,
+)
 from penstock.types.data_type import (
     ARRAY,
     BIGINT,
@@ -66,4 +72,8 @@ __all__ = [
     "Field",
     "Schema",
     "TypeRoot",
+    "common_type",
+    "decimal_result",
+    "is_castable",
+    "is_implicitly_castable",
 ]
