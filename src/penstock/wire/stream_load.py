@@ -1,0 +1,175 @@
+"""Messages of StarRocks' Stream Load and transaction API: paths, headers, answers, states.
+
+Source: StarRocks docs, "Stream Load" and "Stream Load transaction interface".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+LABEL = re.compile(r"[-A-Za-z0-9_]{1,128}")
+
+
+class LoadState(Enum):
+    """The state of a label, as `get_load_state` tells it."""
+
+    UNKNOWN = "UNKNOWN"
+    PREPARE = "PREPARE"
+    PREPARED = "PREPARED"
+    COMMITTED = "COMMITTED"
+    VISIBLE = "VISIBLE"
+    ABORTED = "ABORTED"
+
+
+class Outcome(Enum):
+    """What an answer means, across the spellings of FE, BE and both APIs."""
+
+    OK = "ok"
+    PUBLISH_TIMEOUT = "publish-timeout"
+    LABEL_EXISTS = "label-exists"
+    NOT_EXISTS = "not-exists"
+    IN_PROCESSING = "in-processing"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+_OUTCOMES = {
+    "SUCCESS": Outcome.OK,
+    "OK": Outcome.OK,
+    "PUBLISH TIMEOUT": Outcome.PUBLISH_TIMEOUT,
+    "PUBLISH_TIMEOUT": Outcome.PUBLISH_TIMEOUT,
+    "LABEL ALREADY EXISTS": Outcome.LABEL_EXISTS,
+    "LABEL_ALREADY_EXISTS": Outcome.LABEL_EXISTS,
+    "TXN_NOT_EXISTS": Outcome.NOT_EXISTS,
+    "TXN_IN_PROCESSING": Outcome.IN_PROCESSING,
+    "SERVICE_UNAVAILABLE": Outcome.REFUSED,
+}
+# Texts by which StarRocks says "not now" rather than "never".
+_REFUSALS = (
+    "too many versions",
+    "too many tablet versions",
+    "service unavailable",
+    "service_unavailable",
+    "current running txns on db",
+    "exceed http cuncurrent limit",
+    "exceed http concurrent limit",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAnswer:
+    """An answer of Stream Load or of the transaction API.
+
+    Args:
+        status: As the server spelled it; empty where it gave none.
+        fields: The whole body, for messages.
+    """
+
+    status: str
+    message: str = ""
+    label: str = ""
+    txn_id: int = -1
+    total_rows: int | None = None
+    loaded_rows: int | None = None
+    filtered_rows: int = 0
+    unselected_rows: int = 0
+    error_url: str = ""
+    existing_job_status: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The meaning of status and message."""
+        found = _OUTCOMES.get(self.status.upper(), Outcome.FAILED)
+        if found is Outcome.FAILED:
+            lowered = self.message.lower()
+            if any(text in lowered for text in _REFUSALS):
+                return Outcome.REFUSED
+            if "no transaction found" in lowered:
+                return Outcome.NOT_EXISTS
+            if "label" in lowered and "has already been used" in lowered:
+                return Outcome.LABEL_EXISTS
+        return found
+
+
+def parse_answer(body: bytes) -> LoadAnswer:
+    """The answer in a response body.
+
+    Raises:
+        ValueError: Not a JSON object, or one without a status.
+
+    Examples:
+        >>> parse_answer(b'{"Status":"OK","TxnId":7,"NumberLoadedRows":2}').txn_id
+        7
+    """
+    fields = json.loads(body)
+    if not isinstance(fields, dict):
+        message = "expected a JSON object"
+        raise ValueError(message)  # noqa: TRY004
+    status = fields.get("Status", fields.get("status"))
+    if not isinstance(status, str):
+        message = "the answer has no status"
+        raise ValueError(message)  # noqa: TRY004
+    return LoadAnswer(
+        status=status,
+        message=str(fields.get("Message", fields.get("msg", "")) or ""),
+        label=str(fields.get("Label", "") or ""),
+        txn_id=int(fields.get("TxnId", -1)),
+        total_rows=_count(fields, "NumberTotalRows"),
+        loaded_rows=_count(fields, "NumberLoadedRows"),
+        filtered_rows=_count(fields, "NumberFilteredRows") or 0,
+        unselected_rows=_count(fields, "NumberUnselectedRows") or 0,
+        error_url=str(fields.get("ErrorURL", "") or ""),
+        existing_job_status=str(fields.get("ExistingJobStatus", "") or ""),
+        fields=fields,
+    )
+
+
+def parse_state(body: bytes) -> tuple[LoadState, str]:
+    """State and reason in an answer of `get_load_state`.
+
+    Raises:
+        ValueError: The body holds no known state.
+
+    Examples:
+        >>> parse_state(b'{"status":"OK","state":"ABORTED","reason":"x"}')
+        (<LoadState.ABORTED: 'ABORTED'>, 'x')
+    """
+    fields = json.loads(body)
+    if not isinstance(fields, dict) or "state" not in fields:
+        message = "the answer has no state"
+        raise ValueError(message)
+    return LoadState(str(fields["state"]).upper()), str(fields.get("reason", "") or "")
+
+
+def _count(fields: dict[str, Any], key: str) -> int | None:
+    value = fields.get(key)
+    return None if value is None else int(value)
+
+
+def stream_load_path(database: str, table: str) -> str:
+    """Path of a plain Stream Load."""
+    return f"/api/{quote(database, safe='')}/{quote(table, safe='')}/_stream_load"
+
+
+def transaction_path(operation: str) -> str:
+    """Path of begin, load, prepare, commit or rollback."""
+    return f"/api/transaction/{operation}"
+
+
+def load_state_path(database: str, label: str) -> str:
+    """Path that asks for the state of a label."""
+    return f"/api/{quote(database, safe='')}/get_load_state?label={quote(label, safe='')}"
+
+
+def cancel_path(database: str, table: str, label: str) -> str:
+    """Path that aborts a label on the FE, where the BE has forgotten it."""
+    return (
+        f"/api/{quote(database, safe='')}/{quote(table, safe='')}/_cancel"
+        f"?label={quote(label, safe='')}"
+    )
