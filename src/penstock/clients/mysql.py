@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
 import ssl
 import struct
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 1 << 20
 _LOST = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1053, 1040, 1158, 1159, 1160, 1161, 1205})
-_LOST |= frozenset({1213, 3024, 1317, 1927, 1290 + 0, 4031})
+_LOST |= frozenset({1213, 3024, 1317, 1927, 4031})
 _REFUSED = frozenset({1044, 1045, 1049, 1142, 1143, 1227, 1698, 1130, 1251, 2059})
 
 
@@ -186,7 +187,7 @@ class MySqlConnection:
                 )
             have += received
             ended = reader.looks_ended(buffer, have)
-            if have < target and not ended:
+            if have < target and not ended and self._has_more(sock):
                 continue
             used, columns, done = reader.feed(buffer, have)
             if columns is not None and columns and len(columns[0]):
@@ -203,6 +204,13 @@ class MySqlConnection:
                 buffer[:rest] = buffer[used:have]
                 have = rest
             target = batch_bytes if used else max(2 * have, batch_bytes)
+
+    @staticmethod
+    def _has_more(sock: socket.socket) -> bool:
+        """Whether more bytes come soon; an error packet in the middle may be the last."""
+        if isinstance(sock, ssl.SSLSocket) and sock.pending():
+            return True
+        return bool(select.select([sock], [], [], 0.02)[0])
 
     def close(self) -> None:
         """Ends the session; closing twice is fine."""

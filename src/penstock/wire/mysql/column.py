@@ -1,6 +1,6 @@
 """A MySQL column as both readers see it, and the Arrow type its values get.
 
-Both the snapshot reader (text) and the binlog reader (binary) give exactly `MySqlColumn.arrow_type`:
+The snapshot reader (text) and the binlog reader (binary) both give `MySqlColumn.arrow_type`:
 
 | MySQL | Arrow |
 |---|---|

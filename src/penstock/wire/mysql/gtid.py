@@ -78,12 +78,9 @@ class MySqlGtidSet:
         """The set as COM_BINLOG_DUMP_GTID wants it; with tags in the format of MySQL 8.3 and up."""
         tagged = any(tag for _, tag in self.sources)
         count = len(self.sources)
-        if tagged:
-            # 64 bits: format 1 in the lowest and the highest byte, count between them
-            # (MySQL source, Gtid_set::encode_nsids_format)
-            data = struct.pack("<Q", 1 | count << 8 | 1 << 56)
-        else:
-            data = struct.pack("<Q", count)
+        # with tags: format 1 in the lowest and the highest byte, the count between them
+        # (MySQL source, Gtid_set::encode_nsids_format)
+        data = struct.pack("<Q", 1 | count << 8 | 1 << 56 if tagged else count)
         for (source, tag), intervals in sorted(self.sources.items()):
             data += uuid.UUID(source).bytes
             if tagged:
