@@ -48,7 +48,6 @@ class ScalarFunction:
     lazy: bool = False
 
 
-@dataclass(frozen=True)
 class Expr:
     """A node of an expression tree; `type` holds the nullability too."""
 

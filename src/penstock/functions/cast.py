@@ -325,10 +325,10 @@ def _number(array: Any, source: DataType, target: DataType) -> Any:
     if t in co.APPROXIMATE:
         return array.cast(wanted, safe=False)
     if s is R.DECIMAL:
-        values = [
+        whole = [
             None if value is None else wrap(int(value), _BITS[t]) for value in array.to_pylist()
         ]
-        return pa.array(values, wanted)
+        return pa.array(whole, wanted)
     if s in co.APPROXIMATE:
         return _float_to_integer(array, t, wanted)
     return array.cast(wanted, safe=False)

@@ -1,6 +1,6 @@
 """Which types go together: decimal derivation, common types, implicit and explicit casts.
 
-Source: Flink 2.2 SQL documentation, Data Types (casting rules, decimal precision), observed on 2.2.1.
+Source: Flink 2.2 SQL documentation, Data Types (casts, decimals); observed on 2.2.1.
 """
 
 from __future__ import annotations

@@ -1,0 +1,292 @@
+"""Arithmetic operators over numbers, intervals and times, with Flink's wrapping and derivation."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, DivisionByZero
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.errors import DataError
+from penstock.expressions import arrow_type, broadcast
+from penstock.functions.cast import cast_array, fit_decimal, round_decimal, wrap
+from penstock.functions.registry import map_rows, same, scalar
+from penstock.types import DECIMAL, DOUBLE, DataType, TypeRoot
+from penstock.types import coercion as co
+
+if TYPE_CHECKING:
+    from penstock.expressions import Call, Expr, Frame
+
+R = TypeRoot
+_EXACT = Context(prec=90, rounding=ROUND_HALF_UP)
+_CUT = Context(prec=90, rounding=ROUND_DOWN)
+
+
+def _number_type(operator: str) -> Any:
+    def rule(args: list[Expr]) -> DataType | None:
+        a, b = args[0].type, args[1].type
+        roots = (a.root, b.root)
+        if R.DECIMAL in roots and set(roots) & set(co.APPROXIMATE):
+            return DOUBLE
+        if set(roots) & set(co.APPROXIMATE):
+            return a if a.root in co.APPROXIMATE else b
+        if R.DECIMAL in roots:
+            return co.decimal_result(operator, a, b)
+        return b if operator == "%" else co.common_type([a, b])
+
+    return rule
+
+
+def _zero_check(divisor: Any, dividend: Any) -> None:
+    zero = pa.scalar(0, divisor.type)
+    bad = pc.and_(pc.equal(divisor, zero), pc.is_valid(dividend))
+    if pc.any(bad).as_py():
+        raise DataError(
+            "division by zero",
+            code="division-by-zero",
+            hint="Guard it: CASE WHEN divisor <> 0 THEN .. END.",
+        )
+
+
+def _arithmetic(call: Call, args: list[Any], frame: Frame) -> Any:
+    operator = call.function.name
+    operator = "%" if operator == "MOD" else operator
+    types = [arg.type for arg in call.args]
+    if call.type.root is R.DECIMAL:
+        return _decimal(operator, args, types, call.type, frame)
+    work = call.type
+    if operator == "%" and call.type.root in co.INTEGERS:
+        work = co.common_type(types) or call.type
+    if call.type.root is R.FLOAT and DOUBLE.root in {t.root for t in types}:
+        work = DOUBLE
+    a, b = (
+        cast_array(broadcast(value, frame.rows), t, work, frame.context)
+        if not t.same_but_nullability(work)
+        else value
+        for value, t in zip(args, types, strict=True)
+    )
+    match operator:
+        case "+":
+            return pc.add(a, b)
+        case "-":
+            return pc.subtract(a, b)
+        case "*":
+            return pc.multiply(a, b)
+    if work.root in co.APPROXIMATE:
+        if operator == "/":
+            return pc.divide(a, b)
+        x, y = (broadcast(v, frame.rows) for v in (a, b))
+        mask = np.asarray(pc.or_(pc.is_null(x), pc.is_null(y)))
+        with np.errstate(all="ignore"):
+            found = np.fmod(x.to_numpy(zero_copy_only=False), y.to_numpy(zero_copy_only=False))
+        return pa.array(found, arrow_type(work), mask=mask)
+    _zero_check(b, a)
+    # Where the dividend is NULL the result is; Arrow divides under nulls and must not meet a zero.
+    b = pc.if_else(pc.equal(b, pa.scalar(0, b.type)), pa.scalar(None, b.type), b)
+    quotient = _divide(a, b)
+    if operator == "/":
+        return quotient
+    return pc.subtract(a, pc.multiply(quotient, b)).cast(arrow_type(call.type), safe=False)
+
+
+def _divide(a: Any, b: Any) -> Any:
+    # Arrow gives 0 for MIN / -1 where Java wraps to MIN.
+    quotient = pc.divide(a, b)
+    return pc.if_else(pc.equal(b, pa.scalar(-1, b.type)), pc.negate(a), quotient)
+
+
+def _decimal(
+    operator: str, args: list[Any], types: list[DataType], result: DataType, frame: Frame
+) -> Any:
+    wide = [co.as_decimal(t) for t in types]
+    pairs = [
+        value
+        if t.root is R.DECIMAL
+        else cast_array(broadcast(value, frame.rows), t, w, frame.context)
+        for value, t, w in zip(args, types, wide, strict=True)
+    ]
+    a, b = pairs
+    p1, s1, p2, s2 = wide[0].precision, wide[0].scale, wide[1].precision, wide[1].scale
+    if operator in "+-":
+        need = max(p1 - s1, p2 - s2) + max(s1, s2) + 1
+    else:
+        need = p1 + p2 + 1
+    if operator in "+-*":
+        if need > 38:
+            a, b = (v.cast(pa.decimal256(v.type.precision, v.type.scale)) for v in (a, b))
+        function = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}[operator]
+        if need <= 76:
+            found = function(a, b)
+            one = isinstance(found, pa.Scalar)
+            array = pa.array([found.as_py()], found.type) if one else found
+            fitted = fit_decimal(array, result)
+            return fitted[0] if one else fitted
+
+    def compute(x: Decimal, y: Decimal) -> Decimal | None:
+        if operator == "*":
+            value = _EXACT.multiply(x, y)
+        elif operator == "/":
+            value = _EXACT.divide(x, y)
+        else:
+            value = _CUT.remainder(x, y)
+        return round_decimal(value, result.precision, result.scale)
+
+    try:
+        return map_rows(compute, [a, b], frame, arrow_type(result))
+    except (DivisionByZero, ArithmeticError) as error:
+        raise DataError("division by zero", code="division-by-zero") from error
+
+
+for _name in "+-*":
+    scalar(_name, "n n", _number_type(_name), operator=True)(_arithmetic)
+scalar("/", "n n", _number_type("/"), operator=True, may_fail=True)(_arithmetic)
+scalar("%", "n n", _number_type("%"), operator=True, may_fail=True)(_arithmetic)
+scalar("MOD", "n n", _number_type("%"), may_fail=True)(_arithmetic)
+
+
+@scalar("-", "nv", same(), operator=True)
+def negative(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Wraps at the smallest integer."""
+    if call.type.root is R.INTERVAL_DAY:
+        return pc.multiply(args[0], -1)
+    return pc.negate(args[0])
+
+
+def add_months(value: datetime.date, months: int) -> datetime.date:
+    """A date or timestamp some months later, at most at the month's end.
+
+    Examples:
+        >>> add_months(datetime.date(2020, 1, 31), 1)
+        datetime.date(2020, 2, 29)
+    """
+    year, month = divmod(value.year * 12 + value.month - 1 + months, 12)
+    month += 1
+    first = datetime.date(year + month // 12, month % 12 + 1, 1)
+    last = (first - datetime.timedelta(days=1)).day
+    return value.replace(year=year, month=month, day=min(value.day, last))
+
+
+@scalar("+", "dht v", same(0), operator=True)
+@scalar("+", "v dht", same(1), operator=True)
+@scalar("-", "dht v", same(0), operator=True)
+def shift_time(call: Call, args: list[Any], frame: Frame) -> Any:
+    """A time moved by an interval; a DATE keeps whole days only, a TIME goes round the clock."""
+    moment, interval = args
+    kind = call.args[1].type
+    if call.args[0].type.root in co.INTERVALS:
+        moment, interval, kind = interval, moment, call.args[0].type
+    sign = -1 if call.function.name == "-" else 1
+    if kind.root is R.INTERVAL_MONTH:
+        if call.type.root is R.TIME:
+            return moment
+        return map_rows(
+            lambda t, n: add_months(t, sign * n), [moment, interval], frame, arrow_type(call.type)
+        )
+    if call.type.root is R.DATE:
+        days = pc.divide(interval.cast(pa.int64()), 86_400_000)
+        moved = pc.add(moment.cast(pa.int32()).cast(pa.int64()), pc.multiply(days, sign))
+        return moved.cast(pa.int32()).cast(pa.date32())
+    if call.type.root is R.TIME:
+        millis = moment.cast(pa.int32()).cast(pa.int64())
+        moved = pc.add(millis, pc.multiply(interval.cast(pa.int64()), sign))
+        days = pc.floor(pc.divide(moved.cast(pa.float64()), 86_400_000.0)).cast(pa.int64())
+        rest = pc.subtract(moved, pc.multiply(days, 86_400_000))
+        return rest.cast(pa.int32()).cast(pa.time32("ms"))
+    step = interval.cast(pa.duration("us"))
+    return pc.add(moment, step) if sign > 0 else pc.subtract(moment, step)
+
+
+@scalar("+ -", "v v", same(0), operator=True)
+def add_intervals(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Sum or difference of intervals."""
+    return (pc.add if call.function.name == "+" else pc.subtract)(*args)
+
+
+@scalar("*", "v n", same(0), operator=True)
+@scalar("*", "n v", same(1), operator=True)
+def scale_interval(call: Call, args: list[Any], frame: Frame) -> Any:
+    """An interval times a number, cut to whole units."""
+    interval, factor = args if call.args[0].type.root in co.INTERVALS else args[::-1]
+    whole = interval.cast(pa.int64()).cast(pa.float64())
+    product = pc.multiply(whole, factor.cast(pa.float64()))
+    del frame
+    return pc.trunc(product).cast(pa.int64()).cast(arrow_type(call.type), safe=False)
+
+
+@scalar("ABS", "n", same())
+def absolute(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Of the smallest integer is itself."""
+    return pc.abs(args[0])
+
+
+@scalar("SIGN", "n", same())
+def sign_of(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """-1, 0 or 1 in the argument's type."""
+    return pc.sign(args[0]).cast(arrow_type(call.type))
+
+
+def _whole_type(args: list[Expr]) -> DataType:
+    given = args[0].type
+    return DECIMAL(given.precision, 0) if given.root is R.DECIMAL else given
+
+
+@scalar("FLOOR CEIL CEILING", "n", _whole_type)
+def floor(call: Call, args: list[Any], frame: Frame) -> Any:
+    """The nearest whole number below or above."""
+    function = pc.floor if call.function.name == "FLOOR" else pc.ceil
+    if call.type.root in co.INTEGERS:
+        return args[0]
+    if call.type.root is R.DECIMAL:
+        mode = "down" if call.function.name == "FLOOR" else "up"
+        array = broadcast(args[0], frame.rows)
+        wide = array.cast(pa.decimal256(76, array.type.scale))
+        return pc.round(wide, ndigits=0, round_mode=mode).cast(arrow_type(call.type))
+    return function(args[0])
+
+
+def _round_type(args: list[Expr]) -> DataType:
+    from penstock.expressions import Literal
+
+    given = args[0].type
+    if given.root is not R.DECIMAL:
+        return given
+    digits = 0
+    if len(args) > 1:
+        second = args[1]
+        digits = second.value if isinstance(second, Literal) else given.scale
+    if digits is None or digits >= given.scale:
+        return given
+    if digits < 0:
+        return DECIMAL(min(38, 1 + given.precision - given.scale), 0)
+    return DECIMAL(given.precision - given.scale + 1 + digits, digits)
+
+
+@scalar("ROUND TRUNCATE", "n i?", _round_type)
+def round_(call: Call, args: list[Any], frame: Frame) -> Any:
+    """HALF_UP on the decimal text, or cut; negative digits zero the integer part."""
+    cut = call.function.name == "TRUNCATE"
+    root = call.type.root
+    single = root is R.FLOAT
+
+    def compute(value: Any, digits: int = 0) -> Any:
+        if isinstance(value, float):
+            if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+                return value
+            value = Decimal(str(np.float32(value)) if single else repr(value))
+        number = Decimal(value)
+        rounded = (
+            number.quantize(Decimal(1).scaleb(-digits), context=_CUT if cut else _EXACT)
+            if -digits > int(number.as_tuple().exponent)
+            else number
+        )
+        if root in co.INTEGERS:
+            bits = {R.TINYINT: 8, R.SMALLINT: 16, R.INT: 32, R.BIGINT: 64}[root]
+            return wrap(int(rounded), bits)
+        if root is R.DECIMAL:
+            return round_decimal(rounded, call.type.precision, call.type.scale)
+        return float(rounded)
+
+    return map_rows(compute, args, frame, arrow_type(call.type))
