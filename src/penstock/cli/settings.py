@@ -1,0 +1,111 @@
+"""Settings from Flink configuration files and `-D key=value`, and `${VAR}` from the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.config import SECRET_MARK, is_secret_key
+from penstock.errors import OptionError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_OPTION = re.compile(r"'((?:[^']|'')*)'(\s*=\s*)'((?:[^']|'')*)'")
+
+
+def read_settings(conf: Path | None, given: tuple[str, ...]) -> dict[str, str]:
+    """Settings of a `config.yaml` or `flink-conf.yaml`, overridden by `-D key=value`.
+
+    Raises:
+        OptionError: The file cannot be read, or a `-D` is not `key=value`.
+    """
+    settings = _read_file(conf) if conf else {}
+    for text in given:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise OptionError(f"'-D {text}' is not key=value", key=text, code="usage")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(
+            f"could not read '{path}'", key=str(path), code="conf", detail=f"{reason}."
+        ) from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise OptionError(f"'{path}' holds no settings", key=str(path), code="conf")
+    return dict(_flatten("", loaded))
+
+
+def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found += _flatten(f"{prefix}{key}.", value)
+        else:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            found.append((f"{prefix}{key}", text))
+    return found
+
+
+def substitute_variables(text: str) -> str:
+    """`${VAR}` replaced from the environment.
+
+    Raises:
+        OptionError: A variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in os.environ:
+            raise OptionError(
+                f"environment variable '{name}' is not set",
+                key=name,
+                code="unset-variable",
+                hint=f"Set it before the command: {name}=... penstock ...",
+            )
+        return os.environ[name].replace("'", "''")
+
+    return _VARIABLE.sub(value, text)
+
+
+def mask_secrets(text: str) -> str:
+    """A statement's text with the values of secret options masked.
+
+    Examples:
+        >>> mask_secrets("WITH ('password' = 'x', 'hostname' = 'h')")
+        "WITH ('password' = '******', 'hostname' = 'h')"
+    """
+
+    def masked(match: re.Match[str]) -> str:
+        value = SECRET_MARK if is_secret_key(match[1]) else match[3]
+        return f"'{match[1]}'{match[2]}'{value}'"
+
+    return _OPTION.sub(masked, text)
+
+
+def read_script(path: Path) -> str:
+    """The text of a script.
+
+    Raises:
+        click.UsageError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"could not read {path}: {error.strerror}"
+        raise click.UsageError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"could not read {path}: not UTF-8 at byte {error.start}"
+        raise click.UsageError(message) from error
