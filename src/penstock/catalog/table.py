@@ -11,7 +11,7 @@ from penstock.types import Column, Schema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.sql import ast
+    from penstock.sql import tree as ast
     from penstock.types import DataType
 
 

@@ -1,1 +1,10 @@
-"""Room `planner`: statements to physical plans."""
+"""Room `planner`: statements to physical plans.
+
+Owns names and types of queries, and what stands between source and sink. Reads the catalog and
+builds connectors' sources and sinks without touching a network. Called by backends and session.
+"""
+
+from penstock.planner.explain import explain_plan
+from penstock.planner.planner import Planner
+
+__all__ = ["Planner", "explain_plan"]

@@ -1,0 +1,239 @@
+"""INSERT and SELECT statements to physical plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from penstock.catalog import CatalogStore, CatalogTable, CatalogView, TablePath
+from penstock.changelog import ChangelogMode, RowKind
+from penstock.clock import Clock, SystemClock
+from penstock.connectors.base import Sink, TableDescriptor
+from penstock.errors import ValidationError, nearest
+from penstock.expressions import Expr, InputRef, Literal
+from penstock.functions.resolve import implicit_cast
+from penstock.operators.drop_update_before import DropUpdateBeforeSpec
+from penstock.operators.not_null import NotNullSpec
+from penstock.plan import PhysicalPlan, SinkNode, TransformNode
+from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.queries import QueryBinder, connector_of, hinted
+from penstock.planner.bind.scope import Scope
+from penstock.planner.relation import Relation, node_name, node_schema
+from penstock.types import Column, Schema, TypeRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.plan.physical import PlanNode
+    from penstock.sql import tree as ast
+
+_TEXTS = {TypeRoot.CHAR, TypeRoot.VARCHAR}
+_BINARIES = {TypeRoot.BINARY, TypeRoot.VARBINARY}
+_KIND_WORDS = {
+    RowKind.INSERT: "insert",
+    RowKind.UPDATE_AFTER: "update",
+    RowKind.DELETE: "delete",
+}
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans statements against a catalog.
+
+    Args:
+        catalog: Tables and views.
+        settings: Session settings in force.
+        clock: For the time constants are evaluated at.
+    """
+
+    catalog: CatalogStore
+    settings: Mapping[str, str]
+    clock: Clock = field(default_factory=SystemClock)
+
+    def query(self, query: ast.Query) -> Relation:
+        """The relation of a query: its columns and types.
+
+        Raises:
+            SqlError, OptionError: The query is wrong or not supported.
+        """
+        return QueryBinder(self.catalog, self.settings, self.clock).query(query)
+
+    def inserts(self, statements: Sequence[ast.Insert], fingerprint: str = "") -> PhysicalPlan:
+        """One job of one or more INSERTs.
+
+        Raises:
+            SqlError, OptionError: A statement is wrong or not supported.
+        """
+        binder = QueryBinder(self.catalog, self.settings, self.clock)
+        sinks: list[SinkNode] = []
+        used: dict[str, int] = {}
+        for statement in statements:
+            node = self._insert(binder, statement)
+            count = used[node.sink_id] = used.get(node.sink_id, 0) + 1
+            if count > 1:
+                sink_id = f"{node.sink_id}_{count - 1}"
+                node = SinkNode(sink_id, node.table, node.sink, node.schema, node.input)
+            sinks.append(node)
+        default = "insert-into_" + ",".join(sink.table for sink in sinks)
+        return PhysicalPlan(
+            self.settings.get("pipeline.name") or default,
+            tuple(sinks),
+            fingerprint,
+            dict(self.settings),
+        )
+
+    def collect(self, query: ast.Query, sink: Sink | None, fingerprint: str = "") -> PhysicalPlan:
+        """A query whose rows go to a sink of the caller's."""
+        relation = self.query(query)
+        node = relation.place()
+        schema = Schema(tuple(Column(c.name, c.type) for c in relation.columns))
+        assert sink is not None
+        root = SinkNode("collect", "collect", sink, schema, node)
+        name = self.settings.get("pipeline.name") or "collect"
+        return PhysicalPlan(name, (root,), fingerprint, dict(self.settings))
+
+    def _insert(self, binder: QueryBinder, statement: ast.Insert) -> SinkNode:
+        if statement.overwrite:
+            raise unsupported("INSERT OVERWRITE", statement)
+        path, entry = self.catalog.get(statement.table, statement.span)
+        if isinstance(entry, CatalogView):
+            raise ValidationError(f"cannot insert into view '{path}'", statement.span)
+        options = hinted(entry.options, statement.hints)
+        connector = connector_of(path, options, statement.span)
+        if connector.sink is None:
+            raise ValidationError(
+                f"connector '{connector.name}' of table '{path}' can only be used as a source",
+                statement.span,
+                code="no-sink",
+            )
+        relation = self._targeted(binder.query(statement.query), statement, path, entry)
+        schema = entry.sink_schema()
+        descriptor = TableDescriptor(
+            str(path),
+            schema,
+            options,
+            {c.name: c.metadata_key for c in entry.columns if c.written and c.metadata_key},
+            dict(self.settings),
+        )
+        sink = connector.sink(descriptor)
+        node = self._sink_input(relation, schema, path, connector.sink_mode(descriptor), statement)
+        return SinkNode(str(path), str(path), sink, schema, node)
+
+    def _targeted(
+        self, relation: Relation, statement: ast.Insert, path: TablePath, table: CatalogTable
+    ) -> Relation:
+        """The query's columns in the sink's order, with its names and types."""
+        schema = table.sink_schema()
+        refs: list[Expr] = [
+            InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(relation.columns)
+        ]
+        static = {
+            name: bind(value, Scope()) for name, value in statement.partition if value is not None
+        }
+        targets = list(statement.columns) or [n for n in schema.names if n not in static]
+        for name in (*targets, *static):
+            if schema.index_of(name) is None:
+                near = nearest(name, schema.names)
+                raise ValidationError(
+                    f"Unknown target column '{name}'",
+                    statement.span,
+                    code="unknown-column",
+                    detail=f"Columns of '{path}' that can be written: {', '.join(schema.names)}.",
+                    hint=f"Did you mean '{near}'?" if near else "",
+                )
+        if len(targets) != len(refs):
+            raise self._mismatch("Different number of columns.", relation, schema, path, statement)
+        given = dict(zip(targets, refs, strict=True)) | static
+        exprs: list[Expr] = []
+        for position, column in enumerate(schema.columns):
+            found = given.get(column.name)
+            if found is None:
+                if not column.type.nullable:
+                    raise ValidationError(
+                        f"Column '{column.name}' has no default value and does not allow NULLs",
+                        statement.span,
+                        code="missing-column",
+                    )
+                found = Literal(value=None, type=column.type)
+            exprs.append(self._fitted(found, column, position, (relation, schema, path, statement)))
+        return relation.project(exprs, schema.names)
+
+    def _fitted(
+        self,
+        expr: Expr,
+        column: Column,
+        position: int,
+        context: tuple[Relation, Schema, TablePath, ast.Insert],
+    ) -> Expr:
+        """The expression as the column's type; lengths of texts stay as they are."""
+        for family in (_TEXTS, _BINARIES):
+            if expr.type.root in family and column.type.root in family:
+                return expr
+        try:
+            return implicit_cast(expr, column.type, context[3].span)
+        except ValidationError as error:
+            cause = f"Incompatible types for sink column '{column.name}' at position {position}."
+            raise self._mismatch(cause, *context) from error
+
+    def _mismatch(
+        self,
+        cause: str,
+        relation: Relation,
+        schema: Schema,
+        path: TablePath,
+        statement: ast.Insert,
+    ) -> ValidationError:
+        query = ", ".join(f"{c.name}: {c.type.sql()}" for c in relation.columns)
+        sink = ", ".join(f"{c.name}: {c.type.sql()}" for c in schema.columns)
+        return ValidationError(
+            f"Column types of query result and sink for '{path}' do not match.",
+            statement.query.span,
+            code="sink-types",
+            detail=f"Cause: {cause}\n\nQuery schema: [{query}]\nSink schema:  [{sink}]",
+            hint="CAST the columns that differ, or name the target columns."
+            if "types" in cause
+            else "Name the target columns: INSERT INTO t (a, b) SELECT ...",
+        )
+
+    def _sink_input(
+        self,
+        relation: Relation,
+        schema: Schema,
+        path: TablePath,
+        accepted: ChangelogMode,
+        statement: ast.Insert,
+    ) -> PlanNode:
+        refused = relation.mode.kinds - accepted.kinds - {RowKind.UPDATE_BEFORE}
+        if refused:
+            words = " and ".join(_KIND_WORDS[kind] for kind in sorted(refused, reverse=False))
+            raise ValidationError(
+                f"Table sink '{path}' doesn't support consuming {words} changes which is produced"
+                f" by node {node_name(relation.node)}",
+                statement.span,
+                code="changelog-mode",
+            )
+        node = relation.place()
+        nullable = tuple(
+            index
+            for index, (have, want) in enumerate(
+                zip(node_schema(node).columns, schema.columns, strict=True)
+            )
+            if have.type.nullable and not want.type.nullable
+        )
+        if nullable:
+            mode = self.settings.get("table.exec.sink.not-null-enforcer", "ERROR").upper()
+            node = TransformNode(NotNullSpec(schema, nullable, str(path), mode == "DROP"), node)
+        if self._drops_before(relation, schema, accepted):
+            node = TransformNode(DropUpdateBeforeSpec(schema), node)
+        return node
+
+    def _drops_before(self, relation: Relation, schema: Schema, accepted: ChangelogMode) -> bool:
+        """Whether -U may be left out: nothing filters, and the sink's key identifies a row.
+
+        Where a filter or another key stands between, the sink gets -U and applies it by key.
+        """
+        before = RowKind.UPDATE_BEFORE
+        if before in accepted.kinds or before not in relation.mode.kinds or relation.filtered:
+            return False
+        key = frozenset(schema.names.index(name) for name in schema.primary_key)
+        return bool(key) and key in relation.keys

@@ -1,0 +1,139 @@
+"""A query while it is planned: a node with a projection and a filter not yet placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from penstock.changelog import ChangelogMode
+from penstock.expressions import Expr, InputRef
+from penstock.functions.resolve import resolve_operator
+from penstock.operators.calc import CalcSpec
+from penstock.plan import SourceNode, TransformNode, UnionNode
+from penstock.planner.bind.scope import Scope, ScopeColumn
+from penstock.types import Column, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from penstock.plan.physical import PlanNode
+
+
+def node_schema(node: PlanNode) -> Schema:
+    """The schema of the rows a node emits."""
+    match node:
+        case SourceNode():
+            return node.schema
+        case TransformNode():
+            return node.spec.schema
+        case UnionNode():
+            return node_schema(node.inputs[0])
+
+
+def node_name(node: PlanNode) -> str:
+    """How Flink's messages name a node."""
+    match node:
+        case SourceNode():
+            fields = ", ".join(node.schema.names)
+            table = ", ".join(node.table.split("."))
+            return f"TableSourceScan(table=[[{table}]], fields=[{fields}])"
+        case TransformNode():
+            return node_name(node.input)
+        case UnionNode():
+            return "Union(all=[true])"
+
+
+def substitute(expr: Expr, columns: Sequence[Expr]) -> Expr:
+    """The expression with every input column replaced."""
+    if isinstance(expr, InputRef):
+        return columns[expr.index]
+    if not expr.children:
+        return expr
+    return expr.with_children([substitute(child, columns) for child in expr.children])
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A query's rows.
+
+    Args:
+        node: Where rows come from.
+        columns: Names, types and qualifiers of the output.
+        projections: One expression over the node's columns per output column.
+        mode: Kinds of changes.
+        condition: A filter over the node's columns.
+        filtered: Whether any filter lies between source and output.
+        keys: Sets of output columns that identify a row, where changes apply by them.
+    """
+
+    node: PlanNode
+    columns: tuple[ScopeColumn, ...]
+    projections: tuple[Expr, ...]
+    mode: ChangelogMode
+    condition: Expr | None = None
+    filtered: bool = False
+    keys: tuple[frozenset[int], ...] = ()
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.columns)
+
+    def filter(self, condition: Expr) -> Relation:
+        """The rows that satisfy a condition over the output columns."""
+        base = self if self._movable(condition) else self.settled()
+        moved = substitute(condition, base.projections)
+        if base.condition is not None:
+            moved = resolve_operator("AND", [base.condition, moved])
+        return replace(base, condition=moved, filtered=True)
+
+    def project(self, exprs: Sequence[Expr], names: Sequence[str]) -> Relation:
+        """Other columns over the output columns."""
+        base = self if all(self._movable(expr) for expr in exprs) else self.settled()
+        at = {e.index: i for i, e in reversed(list(enumerate(exprs))) if isinstance(e, InputRef)}
+        keys = tuple(frozenset(at[index] for index in key) for key in self.keys if key <= at.keys())
+        columns = tuple(
+            ScopeColumn(name, expr.type) for name, expr in zip(names, exprs, strict=True)
+        )
+        moved = tuple(substitute(expr, base.projections) for expr in exprs)
+        return replace(base, columns=columns, projections=moved, keys=keys)
+
+    def qualified(self, qualifier: tuple[str, ...], names: Sequence[str] = ()) -> Relation:
+        """The same rows under a table's name, with other column names where given."""
+        columns = tuple(
+            ScopeColumn(names[i] if names else c.name, c.type, qualifier)
+            for i, c in enumerate(self.columns)
+        )
+        return replace(self, columns=columns)
+
+    def settled(self) -> Relation:
+        """The same rows with projection and filter placed in a node."""
+        node = self.place()
+        refs = tuple(
+            InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(self.columns)
+        )
+        return replace(self, node=node, projections=refs, condition=None)
+
+    def place(self) -> PlanNode:
+        """The node of these rows, a Calc on top where something is to be done."""
+        below = node_schema(self.node)
+        identity = len(below.columns) == len(self.projections) and all(
+            isinstance(expr, InputRef) and expr.index == i
+            for i, expr in enumerate(self.projections)
+        )
+        if identity and self.condition is None:
+            return self.node
+        schema = Schema(
+            tuple(
+                Column(c.name, expr.type)
+                for c, expr in zip(self.columns, self.projections, strict=True)
+            )
+        )
+        return TransformNode(CalcSpec(schema, self.projections, self.condition), self.node)
+
+    def _movable(self, expr: Expr) -> bool:
+        """Whether what it refers to may be evaluated in its place, perhaps more than once."""
+        return all(
+            self.projections[ref.index].deterministic
+            for ref in expr.walk()
+            if isinstance(ref, InputRef)
+        )
