@@ -26,7 +26,9 @@ class BinlogPosition:
 
 @dataclass(frozen=True, slots=True)
 class TransactionBegin:
-    """A transaction starts.
+    """Rows of a transaction follow of which the end is not known yet.
+
+    A transaction that is complete in the blocks before its `TransactionEnd` has no begin.
 
     Args:
         gtid: Its GTID as text, "" without GTIDs.
@@ -41,19 +43,27 @@ class TransactionBegin:
 
 @dataclass(frozen=True, slots=True)
 class TransactionEnd:
-    """A transaction is complete; `position` is just after it and is safe to resume from."""
+    """All transactions so far are complete; `position` is just after them, safe to resume from.
+
+    Args:
+        gtid: GTID of the last one, "" without GTIDs.
+        position: Just after the last one.
+        timestamp_s: When the last one was committed.
+        gtids: GTIDs of all transactions since the `TransactionEnd` before, in order.
+    """
 
     gtid: str
     position: BinlogPosition
     timestamp_s: int
+    gtids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class RowsBlock:
     """Row changes of one table and one kind, in the order of the binlog.
 
-    Adjacent events are one block, over transactions too: the `TransactionEnd`s that lie inside are
-    listed by `transaction`, which numbers them, so filtering by position stays possible.
+    Adjacent events are one block, over transactions too, but only complete ones: rows of an open
+    transaction come in a block of their own, after the `TransactionEnd` of those before.
 
     Args:
         table: Database and table.

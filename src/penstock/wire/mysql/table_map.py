@@ -99,10 +99,8 @@ def binary_fields(table: TableMap, columns: list[MySqlColumn]) -> list[BinaryFie
     Raises:
         DataError: The columns are not those the rows were written with.
     """
-    if (
-        (table.names
-        and len(table.names) != len(columns))
-        or (table.names and [n.lower() for n in table.names] != [c.name.lower() for c in columns])
+    if (table.names and len(table.names) != len(columns)) or (
+        table.names and [n.lower() for n in table.names] != [c.name.lower() for c in columns]
     ):
         known = {column.name.lower(): column for column in columns}
         missing = [name for name in table.names if name.lower() not in known]
@@ -117,9 +115,7 @@ def binary_fields(table: TableMap, columns: list[MySqlColumn]) -> list[BinaryFie
     ]
 
 
-def _field(
-    table: TableMap, column: MySqlColumn, kind: int, meta: int
-) -> BinaryField:
+def _field(table: TableMap, column: MySqlColumn, kind: int, meta: int) -> BinaryField:
     if kind in _FIXED:
         return BinaryField(column, kind, _FIXED[kind], 0)
     if kind in _BLOBS:
