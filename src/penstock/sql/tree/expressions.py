@@ -1,4 +1,4 @@
-"""Nodes of expressions. Spans do not take part in comparison: `a = A.a` trees compare by meaning."""
+"""Nodes of expressions. Spans take no part in comparison, so equal trees mean the same."""
 
 from __future__ import annotations
 

@@ -125,6 +125,8 @@ class CreateTable(Statement):
     temporary: bool = False
     if_not_exists: bool = False
     or_replace: bool = False
+    further_primary_keys: tuple[KeyConstraint, ...] = ()
+    """Keys beyond the first, which validation refuses."""
 
 
 @dataclass(frozen=True, slots=True)

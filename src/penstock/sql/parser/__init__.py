@@ -1,0 +1,1 @@
+"""The parser: recursive descent, one module per family of the grammar."""
