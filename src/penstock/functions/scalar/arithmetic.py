@@ -110,10 +110,8 @@ def _decimal(
     ]
     a, b = pairs
     p1, s1, p2, s2 = wide[0].precision, wide[0].scale, wide[1].precision, wide[1].scale
-    if operator in "+-":
-        need = max(p1 - s1, p2 - s2) + max(s1, s2) + 1
-    else:
-        need = p1 + p2 + 1
+    grown = max(p1 - s1, p2 - s2) + max(s1, s2) + 1
+    need = grown if operator in "+-" else p1 + p2 + 1
     if operator in "+-*":
         if need > 38:
             a, b = (v.cast(pa.decimal256(v.type.precision, v.type.scale)) for v in (a, b))
