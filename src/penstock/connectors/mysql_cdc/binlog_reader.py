@@ -1,0 +1,128 @@
+"""Drains a server's binlog into a ring on a thread of its own and decodes it on the engine's.
+
+The stream is opened again, from the last transaction read completely, when its connection breaks.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from typing import TYPE_CHECKING
+
+from penstock.clients.mysql_binlog import BinlogStream
+from penstock.connectors.mysql_cdc.ring import ByteRing
+from penstock.errors import ConnectorError, PenstockError
+from penstock.wire.mysql.binlog import BinlogDecoder
+from penstock.wire.mysql.binlog_events import BinlogPosition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from penstock.clients.mysql import MySqlEndpoint
+    from penstock.wire.mysql.binlog_events import BinlogElement
+    from penstock.wire.mysql.column import MySqlColumn
+    from penstock.wire.mysql.gtid import MySqlGtidSet
+
+log = logging.getLogger(__name__)
+_HEARTBEAT_MS = 1_000
+
+
+class BinlogReader:
+    """Elements of the binlog from `position` on.
+
+    Args:
+        endpoint: The server.
+        server_id: Replica id; None picks a random one.
+        position: Where to start.
+        path: The ring's file.
+        schemas: Columns of a table, or None where its rows are not wanted.
+        wake: Called from the thread when bytes came.
+    """
+
+    def __init__(
+        self,
+        endpoint: MySqlEndpoint,
+        server_id: int | None,
+        position: BinlogPosition | MySqlGtidSet,
+        path: Path,
+        schemas: Callable[[str, str], list[MySqlColumn] | None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._server_id = server_id or random.randint(5400, 6400)  # noqa: S311
+        self._position = position
+        self._ring = ByteRing(path)
+        self._wake = wake
+        self._stopping = threading.Event()
+        self._error: PenstockError | None = None
+        file = position.file if isinstance(position, BinlogPosition) else ""
+        self._decoder = BinlogDecoder(schemas, file=file)
+        self._more = False
+        self._thread = threading.Thread(target=self._drain, name="mysql-binlog", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes received and not decoded."""
+        return self._ring.waiting_bytes
+
+    def read(self) -> list[BinlogElement]:
+        """The next elements; [] where nothing is known now.
+
+        Raises:
+            ConnectorError: The stream ended; what came before was read.
+        """
+        while True:
+            if self._more:
+                elements = self._decoder.feed(b"")
+                self._more = bool(elements)
+                if elements:
+                    return elements
+            data = self._ring.take()
+            if data is None:
+                if self._error is not None and not self._ring.waiting_bytes:
+                    raise self._error
+                return []
+            elements = self._decoder.feed(data)
+            self._more = bool(elements)
+            if elements:
+                return elements
+
+    def forget_tables(self) -> None:
+        """Columns may have changed: ask again."""
+        self._decoder.forget_tables()
+
+    def close(self) -> None:
+        """End the thread and drop the ring."""
+        self._stopping.set()
+        self._ring.close()
+        self._thread.join(timeout=5)
+
+    def _drain(self) -> None:
+        stream: BinlogStream | None = None
+        try:
+            stream = BinlogStream.open(
+                self._endpoint, self._server_id, self._position, heartbeat_ms=_HEARTBEAT_MS
+            )
+            while not self._stopping.is_set():
+                data = stream.read_available(wait_ms=250, gather_ms=2)
+                if data is None:
+                    continue
+                if not self._ring.put(data):
+                    return
+                self._wake()
+        except PenstockError as error:
+            self._error = error
+        except (OSError, ValueError) as error:
+            self._error = ConnectorError(
+                f"the binlog stream broke: {error}",
+                retryable=True,
+                endpoint=str(self._endpoint),
+            )
+        finally:
+            if stream is not None:
+                stream.close()
+            if not self._stopping.is_set():
+                self._wake()

@@ -1,0 +1,116 @@
+"""The source: one declared table over one server, before anything is connected."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from penstock.clients.mysql import MySqlEndpoint
+from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
+from penstock.connectors.mysql_cdc.reader import MySqlCdcReader
+from penstock.connectors.mysql_cdc.types import METADATA
+from penstock.errors import OptionError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from penstock.connectors.base import SourceContext, TableDescriptor
+
+
+class MySqlCdcSource:
+    """Built while planning: checks options and declaration, touches no network.
+
+    Args:
+        table: The declared table.
+
+    Raises:
+        OptionError: An option is wrong.
+        ValidationError: The declaration cannot be read as a change stream.
+    """
+
+    def __init__(self, table: TableDescriptor) -> None:
+        self.path = table.path
+        self.schema = table.schema
+        self.metadata = dict(table.metadata)
+        self.options = options = MySqlCdcOptions(table.options)
+        options.validate()
+        for name, key in self.metadata.items():
+            if key not in METADATA:
+                raise ValidationError(
+                    f"unknown metadata key '{key}' of column '{name}'",
+                    code="unknown-metadata",
+                    hint=f"Keys: {', '.join(METADATA)}.",
+                )
+        if not self.schema.primary_key and not options.chunk_key and self.snapshots:
+            raise ValidationError(
+                f"table '{table.path}' declares no primary key",
+                code="no-primary-key",
+                detail="The incremental snapshot splits a table by its key.",
+                hint="Declare PRIMARY KEY (...) NOT ENFORCED, or set"
+                " 'scan.incremental.snapshot.chunk.key-column'.",
+            )
+        self.zone = _zone(options.server_time_zone or _session_zone(table))
+        wanted = table.settings.get("parallelism.default", "")
+        parallelism = int(wanted) if wanted.isdigit() else 2
+        self.parallelism = max(2, min(parallelism, options.pool_size)) if options.incremental else 1
+
+    @property
+    def snapshots(self) -> bool:
+        """Whether the tables' rows are read before their changes."""
+        return self.options.startup_mode in {"initial", "snapshot"}
+
+    @property
+    def share_key(self) -> Hashable:
+        """One reader, one binlog stream per server and account."""
+        options = self.options
+        return ("mysql-cdc", options.hostname, options.port, options.username)
+
+    @property
+    def bounded(self) -> bool:
+        return self.options.startup_mode == "snapshot"
+
+    @property
+    def endpoint(self) -> MySqlEndpoint:
+        """Where to connect."""
+        options = self.options
+        mode = options.with_prefix("debezium.").get("database.ssl.mode", "")
+        mode = mode or options.with_prefix("jdbc.properties.").get("sslMode", "PREFERRED")
+        return MySqlEndpoint(
+            options.hostname,
+            options.port,
+            options.username,
+            options.password,
+            options.connect_timeout,
+            mode.upper(),
+        )
+
+    def create_reader(self, context: SourceContext) -> MySqlCdcReader:
+        """A reader of this server; tables are attached to it."""
+        return MySqlCdcReader(self.endpoint, context)
+
+
+def _session_zone(table: TableDescriptor) -> str:
+    zone = table.settings.get("table.local-time-zone", "")
+    if zone and zone.lower() != "default":
+        return zone
+    return time.tzname[0] if time.tzname[0] == "UTC" else _process_zone()
+
+
+def _process_zone() -> str:
+    from datetime import UTC, datetime
+
+    hours = round((datetime.now(UTC).astimezone().utcoffset() or 0).total_seconds() / 3600)  # type: ignore[union-attr]
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise OptionError(
+            f"unknown time zone '{name}'",
+            key="server-time-zone",
+            hint="Use a name like 'Asia/Shanghai' or 'UTC'.",
+        ) from error
+    return name
