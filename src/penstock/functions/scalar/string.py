@@ -234,8 +234,8 @@ def java_regex(pattern: str) -> str:
     r"""A Java regular expression as a Python one: named groups, POSIX classes, end of input.
 
     Examples:
-        >>> java_regex(r"(?<a>\\\\p{Alpha}+)\\\\z")
-        '(?P<a>[a-zA-Z]+)\\\\Z'
+        >>> java_regex(r"(?<a>\p{Alpha}+)\z")
+        '(?P<a>[a-zA-Z]+)\\Z'
     """
     pattern = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
     pattern = re.sub(r"\\k<(\w+)>", r"(?P=\1)", pattern)
