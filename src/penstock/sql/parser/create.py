@@ -278,7 +278,7 @@ class CreateParser(QueryParser):
         enforced = self._enforced()
         return tree.KeyConstraint(columns, unique, name, enforced, span=self.span_from(start))
 
-    def _position(self) -> str | None:
+    def _column_place(self) -> str | None:
         if self.accept("FIRST"):
             return "FIRST"
         return "AFTER " + ".".join(self.path()) if self.accept("AFTER") else None
@@ -292,7 +292,7 @@ class CreateParser(QueryParser):
             first = self.current
             value = self.expression_without_query()
             text = self.text_from(first)
-            comment, position = self.comment(), self._position()
+            comment, position = self.comment(), self._column_place()
             return tree.ComputedColumn(
                 name,
                 value,
@@ -305,7 +305,7 @@ class CreateParser(QueryParser):
         if self.accept("METADATA"):
             key = self.string() if self.accept("FROM") else None
             virtual = self.accept("VIRTUAL")
-            comment, position = self.comment(), self._position()
+            comment, position = self.comment(), self._column_place()
             return tree.MetadataColumn(
                 name,
                 type_,
@@ -323,7 +323,7 @@ class CreateParser(QueryParser):
         unique = not primary and self.accept("UNIQUE")
         enforced = self._enforced() if primary or unique else None
         self._refuse_foreign_column()
-        comment, position = self.comment(), self._position()
+        comment, position = self.comment(), self._column_place()
         return tree.PhysicalColumn(
             name,
             type_,
