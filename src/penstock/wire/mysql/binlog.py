@@ -108,6 +108,8 @@ class BinlogDecoder:
         self._file = file
         self._offset = 4
         self._data = b""
+        self._waiting: list[bytes] = []
+        self._missing = 0
         self._checksum = 0
         self._tables: dict[int, tuple[bytes, _Table | None]] = {}
         self._out: list[BinlogElement] = []
@@ -131,7 +133,15 @@ class BinlogDecoder:
         """
         self._out = []
         self._paused = False
-        self._data = self._data + data if self._data else data
+        if data and len(data) < self._missing:
+            # part of a big packet: not worth joining yet
+            self._waiting.append(data)
+            self._missing -= len(data)
+            return []
+        self._missing = 0
+        parts = [part for part in (self._data, *self._waiting, data) if part]
+        self._waiting = []
+        self._data = parts[0] if len(parts) == 1 else b"".join(parts)
         used = self._walk()
         self._data = self._data[used:]
         self._flush()
@@ -155,6 +165,7 @@ class BinlogDecoder:
             count = unpack(data, place)[0] & _BIGGEST
             end = place + 4 + count
             if end > size:
+                self._missing = end - size
                 break
             if count == _BIGGEST:
                 joined = _join(data, place)
