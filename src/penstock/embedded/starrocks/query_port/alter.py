@@ -1,0 +1,114 @@
+"""ALTER TABLE: columns and properties."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
+from penstock.embedded.starrocks.query_port.definition import column_def
+from penstock.embedded.starrocks.query_port.failure import analysis_error, syntax_error
+from penstock.embedded.starrocks.query_port.lexer import quote_name
+from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.variables import AlterJob
+from penstock.embedded.starrocks.store import default_sql
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.model import ColumnDef, TableDef
+    from penstock.embedded.starrocks.query_port.lexer import Cursor
+    from penstock.embedded.starrocks.query_port.queries import Queries
+
+
+def alter(queries: Queries, cursor: Cursor) -> Done:
+    """ALTER TABLE, cursor behind ALTER. Done at once; the job is shown as finished."""
+    cursor.expect("TABLE")
+    present = queries.table(*cursor.qualified())
+    place = queries.store.physical(present.db, present.name)
+    table = copy.deepcopy(present)
+    if cursor.accept("SET"):
+        table.properties.update(parse_properties(cursor))
+        queries.store.alter_table(table, [])
+        return Done()
+    statements: list[str] = []
+    while True:
+        statements += _clause(table, place, cursor)
+        if not cursor.accept(","):
+            break
+    if not cursor.is_end():
+        raise cursor.unexpected(";")
+    queries.store.alter_table(table, statements)
+    now = queries.store.clock.now_ms()
+    queries.settings.add_alter_job(AlterJob(table.db, table.name, table.table_id, now))
+    return Done()
+
+
+def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
+    if cursor.accept("ADD", "COLUMN"):
+        return _add(table, place, cursor)
+    if cursor.accept("DROP", "COLUMN"):
+        column = _existing(table, cursor.name())
+        if column.key:
+            raise analysis_error(f"Can not drop key column '{column.name}'")
+        table.columns.remove(column)
+        return [f"ALTER TABLE {place} DROP COLUMN {quote_name(column.name)}"]
+    if cursor.accept("MODIFY", "COLUMN"):
+        wanted = column_def(parse_column(cursor))
+        column = _existing(table, wanted.name)
+        wanted.name, wanted.key = column.name, column.key
+        table.columns[table.columns.index(column)] = wanted
+        name = quote_name(column.name)
+        return [f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {wanted.duckdb_type}"]
+    if cursor.accept("RENAME", "COLUMN"):
+        column = _existing(table, cursor.name())
+        if column.key:
+            raise analysis_error(f"Can not rename key column '{column.name}'")
+        cursor.expect("TO")
+        name = cursor.name()
+        statement = (
+            f"ALTER TABLE {place} RENAME COLUMN {quote_name(column.name)} TO {quote_name(name)}"
+        )
+        column.name = name
+        return [statement]
+    raise syntax_error("this ALTER TABLE clause is not supported by the embedded server")
+
+
+def _add(table: TableDef, place: str, cursor: Cursor) -> list[str]:
+    many = cursor.accept("(")
+    moved = False
+    added: list[ColumnDef] = []
+    while True:
+        column = column_def(parse_column(cursor))
+        if table.column(column.name) is not None:
+            raise analysis_error(f"Can not add column which already exists: {column.name}")
+        at = len(table.columns)
+        if cursor.accept("FIRST"):
+            at = 0
+        elif cursor.accept("AFTER"):
+            at = table.columns.index(_existing(table, cursor.name())) + 1
+        moved = moved or at < len(table.columns)
+        table.columns.insert(at, column)
+        added.append(column)
+        if not (many and cursor.accept(",")):
+            break
+    if many:
+        cursor.expect(")")
+    if not moved:
+        return [
+            f"ALTER TABLE {place} ADD COLUMN {quote_name(column.name)} {column.duckdb_type} "
+            f"DEFAULT {default_sql(column)}"
+            for column in added
+        ]
+    picks = ", ".join(
+        f"{default_sql(column)} AS {quote_name(column.name)}"
+        if column in added
+        else quote_name(column.name)
+        for column in table.columns
+    )
+    return [f"CREATE OR REPLACE TABLE {place} AS SELECT {picks} FROM {place}"]
+
+
+def _existing(table: TableDef, name: str) -> ColumnDef:
+    column = table.column(name)
+    if column is None:
+        raise analysis_error(f"Column does not exist: {name}")
+    return column

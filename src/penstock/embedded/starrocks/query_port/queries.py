@@ -1,0 +1,197 @@
+"""Runs queries of one session over the store and the system tables."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.query_port.failure import (
+    no_database,
+    unknown_database,
+    unknown_table,
+)
+from penstock.embedded.starrocks.query_port.results import Rows
+from penstock.embedded.starrocks.query_port.system_tables import system_table
+from penstock.embedded.starrocks.query_port.translate import (
+    MACROS,
+    SessionFacts,
+    parse,
+    to_duckdb,
+)
+from penstock.embedded.starrocks.query_port.variables import CURRENT_VERSION
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.model import TableDef
+    from penstock.embedded.starrocks.query_port.variables import ServerSettings
+    from penstock.embedded.starrocks.store import Store
+
+_CURRENT_VERSION: Final = re.compile(r"\bcurrent_version(?=\s*\()", re.IGNORECASE)
+
+
+class Queries:
+    """A session's view of the data: current database, variables and a cursor of its own.
+
+    Args:
+        store: The data.
+        settings: What all connections share.
+        number: The connection's id.
+        user: Who logged in.
+    """
+
+    def __init__(self, store: Store, settings: ServerSettings, *, number: int, user: str) -> None:
+        self.store = store
+        self.settings = settings
+        self.number = number
+        self.user = user
+        self.database = ""
+        self.variables = settings.variables()
+        self._cursor: Any = None
+
+    @property
+    def cursor(self) -> Any:
+        """The session's DuckDB connection, made at first use."""
+        if self._cursor is None:
+            self._cursor = self.store.cursor()
+            self._cursor.execute("SET TimeZone = 'UTC'")
+            for macro in MACROS:
+                self._cursor.execute(macro)
+        return self._cursor
+
+    def close(self) -> None:
+        """Closes the cursor."""
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+
+    def database_or_current(self, name: str) -> str:
+        """The database meant by a qualifier that may be empty.
+
+        Raises:
+            QueryError: None is chosen, or there is none of this name.
+        """
+        chosen = name or self.database
+        if not chosen:
+            raise no_database()
+        if chosen.lower() == "information_schema":
+            return "information_schema"
+        if not self.store.has_database(chosen):
+            raise unknown_database(chosen)
+        return chosen
+
+    def table(self, database: str, name: str) -> TableDef:
+        """A user's table.
+
+        Raises:
+            QueryError: There is none.
+        """
+        database = self.database_or_current(database)
+        try:
+            return self.store.table(database, name)
+        except ServerError as error:
+            raise unknown_table(database, name) from error
+
+    def resolve(self, database: str, name: str) -> str:
+        """DuckDB's text for a table of a query; registers system tables."""
+        if not database and name.lower() in {"dual", "__show"}:
+            if name.lower() == "dual":
+                self.cursor.register("dual", pa.table({"dummy": ["X"]}))
+            return name.lower()
+        if self.database_or_current(database) != "information_schema":
+            table = self.table(database, name)
+            return self.store.physical(table.db, table.name)
+        found = system_table(self.store, name)
+        if found is None:
+            raise unknown_table("information_schema", name)
+        registered = f"__information_schema_{name.lower()}"
+        self.cursor.register(registered, found)
+        return registered
+
+    def facts(self) -> SessionFacts:
+        """What variables and constant functions stand for now."""
+        user = f"'{self.user}'@'%'"
+        database = self.database or None
+        functions: dict[str, str | int | None] = {
+            "CURRENT_SCHEMA": database,
+            "DATABASE": database,
+            "SCHEMA": database,
+            "VERSION": self.variables.get("version", ""),
+            "CURRENT_USER": user,
+            "USER": user,
+            "SESSION_USER": user,
+            "CONNECTION_ID": self.number,
+            "PENSTOCK_CURRENT_VERSION": CURRENT_VERSION,
+            "CATALOG": "default_catalog",
+            "LAST_INSERT_ID": 0,
+            "LAST_QUERY_ID": "",
+            "ROW_COUNT": -1,
+            "FOUND_ROWS": 0,
+        }
+        return SessionFacts(self.variables, functions)
+
+    def translate(self, text: str) -> str:
+        """The statement for DuckDB."""
+        return to_duckdb(parse(_spelled(text)), self.facts(), self.resolve)
+
+    def select(self, text: str) -> Rows:
+        """Runs a query."""
+        return Rows(self.arrow(text))
+
+    def arrow(self, text: str) -> pa.Table:
+        """Runs a query; columns have the names the user gave and types MySQL knows."""
+        tree: Any = parse(_spelled(text))
+        relation = self.cursor.sql(to_duckdb(tree, self.facts(), self.resolve))
+        kinds = [str(kind) for kind in relation.types]
+        table: pa.Table = relation.to_arrow_table()
+        projections = tree.expressions if isinstance(tree, exp.Select) else []
+        plain = [isinstance(item, exp.Column) for item in projections]
+        if len(plain) == table.num_columns and not any(item.is_star for item in projections):
+            names = [
+                item.alias_or_name if isinstance(item, exp.Alias | exp.Column) else name
+                for item, name in zip(projections, table.column_names, strict=True)
+            ]
+            names = [name.replace("penstock_current_version", "current_version") for name in names]
+            table = table.rename_columns(names)
+        else:
+            plain = [True] * table.num_columns
+        columns = [
+            _presented(column, kind, is_column)
+            for column, kind, is_column in zip(table.columns, kinds, plain, strict=True)
+        ]
+        return pa.Table.from_arrays(columns, names=table.column_names)
+
+    def duckdb_arrow(self, statement: str) -> pa.Table:
+        """Runs DuckDB's own text."""
+        return self.cursor.sql(statement).to_arrow_table()
+
+    def explain(self, text: str) -> str:
+        """The plan of a query."""
+        found = self.cursor.execute("EXPLAIN " + self.translate(text)).fetchall()
+        return "\n".join(str(row[1]) for row in found)
+
+
+def _spelled(text: str) -> str:
+    """The text with `current_version()` renamed: sqlglot takes it for `version()`."""
+    return (
+        _CURRENT_VERSION.sub("penstock_current_version", text)
+        if "urrent_" in text.lower()
+        else text
+    )
+
+
+def _presented(column: pa.ChunkedArray, kind: str, is_column: bool) -> pa.ChunkedArray:  # noqa: FBT001
+    """LARGEINT columns are text, as StarRocks sends them; computed ones are BIGINT if they fit."""
+    if kind == "HUGEINT":
+        if is_column:
+            return pc.cast(column, pa.large_string())
+        try:
+            return pc.cast(column, pa.int64())
+        except pa.ArrowInvalid:
+            return column
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return pc.cast(column, pa.timestamp("us"))
+    return column

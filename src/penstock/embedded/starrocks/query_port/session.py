@@ -1,0 +1,219 @@
+"""One client's session: decides what a statement is and who answers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+
+from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.query_port import alter, definition, show, write
+from penstock.embedded.starrocks.query_port.failure import (
+    QueryError,
+    analysis_error,
+    syntax_error,
+    unknown_database,
+)
+from penstock.embedded.starrocks.query_port.lexer import Cursor, strip_statement
+from penstock.embedded.starrocks.query_port.queries import Queries
+from penstock.embedded.starrocks.query_port.results import Done, Rows, text_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from penstock.embedded.starrocks.query_port.results import Answer
+    from penstock.embedded.starrocks.query_port.variables import ServerSettings
+    from penstock.embedded.starrocks.store import Store
+
+
+class Session:
+    """Answers the statements of one connection; used by that connection's thread only.
+
+    Args:
+        store: The data.
+        settings: What all connections share.
+        number: The connection's id.
+        user: Who logged in.
+    """
+
+    def __init__(self, store: Store, settings: ServerSettings, *, number: int, user: str) -> None:
+        self._queries = Queries(store, settings, number=number, user=user)
+        self._settings = settings
+
+    def close(self) -> None:
+        """Gives the store's cursor back."""
+        self._queries.close()
+
+    def use(self, database: str) -> None:
+        """Chooses the current database.
+
+        Raises:
+            QueryError: There is none of this name.
+        """
+        name = database.strip().strip("`")
+        if name.startswith("default_catalog."):
+            name = name.removeprefix("default_catalog.")
+        if name.lower() == "information_schema":
+            name = "information_schema"
+        elif not self._queries.store.has_database(name):
+            raise unknown_database(name)
+        self._queries.database = name
+
+    def columns_of(self, table: str) -> pa.Schema:
+        """The columns of a table of the current database, for COM_FIELD_LIST."""
+        found = self._queries.table("", table)
+        return pa.schema([(column.name, column.info.arrow) for column in found.columns])
+
+    def execute(self, text: str) -> Answer:
+        """Runs one statement.
+
+        Raises:
+            QueryError: It was refused; the text is as StarRocks words it.
+        """
+        statement = strip_statement(text)
+        if not statement:
+            raise QueryError("Query was empty", 1065, "42000")
+        cursor = Cursor(statement)
+        try:
+            return self._dispatch(cursor)
+        except ServerError as error:
+            raise QueryError(error.message, error.errno) from error
+        except duckdb.Error as error:
+            raise analysis_error(_plain(error)) from error
+        except pa.ArrowException as error:
+            raise analysis_error(str(error).splitlines()[0]) from error
+
+    def _dispatch(self, cursor: Cursor) -> Answer:
+        token = cursor.token
+        if token.kind == "symbol" and token.value == "(":
+            return self._queries.select(cursor.text)
+        if token.kind != "word":
+            raise cursor.unexpected("SELECT")
+        word = token.value.upper()
+        if word in {"SELECT", "WITH", "VALUES"}:
+            return self._queries.select(cursor.text)
+        handler = _STATEMENTS.get(word)
+        if handler is None:
+            raise cursor.unexpected("SELECT")
+        cursor.advance()
+        return handler(self._queries, cursor)
+
+    @property
+    def settings(self) -> ServerSettings:
+        """What all connections share."""
+        return self._settings
+
+
+def _plain(error: duckdb.Error) -> str:
+    text = str(error).split("\n\nLINE", 1)[0].splitlines()[0]
+    _, _, rest = text.partition(": ")
+    return (rest or text).rstrip(".")
+
+
+def _use(queries: Queries, cursor: Cursor) -> Answer:
+    _, name = cursor.qualified()
+    if name.lower() == "information_schema":
+        name = "information_schema"
+    elif not queries.store.has_database(name):
+        raise unknown_database(name)
+    queries.database = name
+    return Done()
+
+
+def _nothing(_queries: Queries, _cursor: Cursor) -> Answer:
+    return Done()
+
+
+def _set(queries: Queries, cursor: Cursor) -> Answer:
+    """SET: names and character sets are taken as said, variables are remembered."""
+    if cursor.peeks("NAMES") or cursor.peeks("CHARACTER") or cursor.peeks("CHARSET"):
+        return Done()
+    if cursor.peeks("PASSWORD") or cursor.peeks("ROLE") or cursor.peeks("DEFAULT"):
+        raise analysis_error("users and roles are fixed in the embedded server")
+    while not cursor.is_end():
+        is_global = cursor.accept("GLOBAL")
+        if not is_global:
+            cursor.accept("SESSION") or cursor.accept("LOCAL")
+        if cursor.accept("TRANSACTION"):
+            return Done()
+        name = cursor.advance().value.lstrip("@").lower()
+        while cursor.accept("."):
+            name = cursor.name().lower()
+        if not (cursor.accept("=") or cursor.accept(":=")):
+            raise cursor.unexpected("=")
+        value = _set_value(queries, cursor)
+        queries.variables[name] = value
+        if is_global:
+            queries.settings.set_variable(name, value)
+        cursor.accept(",")
+    return Done()
+
+
+def _set_value(queries: Queries, cursor: Cursor) -> str:
+    start = cursor.token.start
+    depth, count = 0, 0
+    last = cursor.token
+    while not cursor.is_end() and not (depth == 0 and cursor.peeks(",")):
+        last = cursor.advance()
+        count += 1
+        depth += {"(": 1, ")": -1}.get(last.value, 0) if last.kind == "symbol" else 0
+    if count == 1 and not last.value.startswith("@@"):
+        word = last.value
+        return {"on": "1", "off": "0", "true": "1", "false": "0"}.get(word.lower(), word)
+    value = queries.arrow(f"SELECT {cursor.text[start : last.end]}").column(0)[0].as_py()
+    return "" if value is None else str(value)
+
+
+def _explain(queries: Queries, cursor: Cursor) -> Answer:
+    for word in ("ANALYZE", "VERBOSE", "COSTS", "LOGICAL"):
+        cursor.accept(word)
+    if not (cursor.peeks("SELECT") or cursor.peeks("WITH")):
+        return show.describe(queries, cursor)
+    plan = queries.explain(cursor.rest())
+    return text_rows(["Explain String"], [[line] for line in plan.splitlines()])
+
+
+def _admin(queries: Queries, cursor: Cursor) -> Answer:
+    if cursor.accept("SHOW", "FRONTEND", "CONFIG"):
+        names = ["Key", "AliasNames", "Value", "Type", "IsMutable", "Comment"]
+        rows = text_rows(names, queries.settings.config_rows())
+        return show.filtered(queries, rows, cursor)
+    if cursor.accept("SET", "FRONTEND", "CONFIG"):
+        cursor.expect("(")
+        key = cursor.string()
+        cursor.expect("=")
+        value = cursor.string()
+        if not queries.settings.set_config(key, value):
+            raise QueryError(f"Config '{key}' does not exist or is not mutable")
+        return Done()
+    raise syntax_error("this ADMIN statement is not supported by the embedded server")
+
+
+def _kill(_queries: Queries, cursor: Cursor) -> Answer:
+    raise QueryError(f"Unknown thread id: {cursor.rest()}", 1094)
+
+
+_STATEMENTS: Final[dict[str, Callable[[Queries, Cursor], Answer]]] = {
+    "ADMIN": _admin,
+    "ALTER": alter.alter,
+    "BEGIN": _nothing,
+    "COMMIT": _nothing,
+    "CREATE": definition.create,
+    "DELETE": write.delete,
+    "DESC": show.describe,
+    "DESCRIBE": show.describe,
+    "DROP": definition.drop,
+    "EXPLAIN": _explain,
+    "INSERT": write.insert,
+    "KILL": _kill,
+    "ROLLBACK": _nothing,
+    "SET": _set,
+    "SHOW": show.show,
+    "START": _nothing,
+    "TRUNCATE": definition.truncate,
+    "UPDATE": write.update,
+    "USE": _use,
+}
+
+__all__ = ["Rows", "Session"]

@@ -1,0 +1,247 @@
+"""INSERT, UPDATE and DELETE; each makes one version."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from penstock.embedded.starrocks.model import LoadRecord
+from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_error
+from penstock.embedded.starrocks.query_port.lexer import Cursor, quote_name
+from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.translate import parse
+from penstock.embedded.starrocks.store import default_sql
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.model import ColumnDef, TableDef
+    from penstock.embedded.starrocks.query_port.queries import Queries
+
+
+def insert(queries: Queries, cursor: Cursor) -> Done:
+    """INSERT INTO | OVERWRITE ... VALUES | SELECT, cursor behind INSERT."""
+    overwrite = cursor.accept("OVERWRITE")
+    if not overwrite:
+        cursor.expect("INTO")
+    cursor.accept("TABLE")
+    table = queries.table(*cursor.qualified())
+    label = ""
+    columns = list(table.columns)
+    while not (cursor.peeks("VALUES") or cursor.peeks("SELECT") or cursor.peeks("WITH", "`")):
+        if cursor.accept("WITH", "LABEL"):
+            label = cursor.name()
+        elif cursor.accept("PROPERTIES"):
+            cursor.group()
+        elif cursor.peeks("(") and not cursor.peeks("(", "SELECT"):
+            columns = [_existing(table, name) for name in cursor.names()]
+        else:
+            break
+    label = label or f"insert_{uuid.uuid4()}"
+    if cursor.peeks("VALUES"):
+        source = _values(queries, cursor, columns)
+    else:
+        source = queries.arrow(cursor.rest())
+        if source.num_columns != len(columns):
+            raise _count_mismatch(source.num_columns, len(columns))
+    begin = queries.store.clock.now_ms()
+    rows = _fitting(queries, table, columns, source)
+    if overwrite:
+        queries.store.truncate(table.db, table.name)
+    queries.store.publish(table.db, table.name, rows, check=True)
+    _record(queries, table, label, rows.num_rows, begin)
+    return Done(rows.num_rows, f"{{'label':'{label}', 'status':'VISIBLE'}}")
+
+
+def _record(queries: Queries, table: TableDef, label: str, count: int, begin: int) -> None:
+    now = queries.store.clock.now_ms()
+    load = LoadRecord(
+        0, label, table.db, table.name, user=queries.user, state="VISIBLE", kind="INSERT",
+        begin_ms=begin, commit_ms=now, finish_ms=now, total_rows=count, loaded_rows=count,
+    )  # fmt: skip
+    queries.store.load_history.append(load)
+
+
+def _existing(table: TableDef, name: str) -> ColumnDef:
+    column = table.column(name)
+    if column is None:
+        raise analysis_error(f"Unknown column '{name}' in '{table.name}'")
+    return column
+
+
+def _count_mismatch(found: int, wanted: int) -> QueryError:
+    return analysis_error(
+        f"Column count doesn't match value count: expected {wanted} values, found {found}"
+    )
+
+
+def _values(queries: Queries, cursor: Cursor, columns: list[ColumnDef]) -> pa.Table:
+    """The rows of VALUES; literals are read here, anything else by DuckDB."""
+    start = cursor.at
+    cursor.expect("VALUES")
+    found: list[list[str | None]] = [[] for _ in columns]
+    while True:
+        row = _literal_row(cursor, columns)
+        if row is None:
+            cursor.at = start
+            return queries.arrow(f"SELECT * FROM ({cursor.rest()}) AS v")
+        if len(row) != len(columns):
+            raise _count_mismatch(len(row), len(columns))
+        for column, value in zip(found, row, strict=True):
+            column.append(value)
+        if not cursor.accept(","):
+            break
+    if not cursor.is_end():
+        raise cursor.unexpected(";")
+    return pa.Table.from_arrays(
+        [pa.array(column, pa.string()) for column in found],
+        names=[f"c{index}" for index in range(len(columns))],
+    )
+
+
+def _literal_row(cursor: Cursor, columns: list[ColumnDef]) -> list[str | None] | None:
+    """One row's literals as text; none if there is more than literals in it."""
+    row: list[str | None] = []
+    cursor.expect("(")
+    while True:
+        sign = "-" if cursor.accept("-") else ""
+        token = cursor.advance()
+        word = token.value.upper() if token.kind == "word" else ""
+        if token.kind == "string" and not sign:
+            row.append(token.value)
+        elif token.kind == "number":
+            row.append(sign + token.value)
+        elif word == "NULL":
+            row.append(None)
+        elif word in {"TRUE", "FALSE"}:
+            row.append("1" if word == "TRUE" else "0")
+        elif token.kind == "symbol" and token.value == "[" and not sign:
+            row.append(_array_text(cursor, token.start))
+        elif word == "DEFAULT" and len(row) < len(columns):
+            default = columns[len(row)].default
+            if default is not None and (default.startswith("(") or default[:3] == "CUR"):
+                raise analysis_error(
+                    "DEFAULT of a computed default: name the other columns instead"
+                )
+            row.append(default)
+        else:
+            return None
+        if cursor.accept(")"):
+            return row
+        if not cursor.accept(","):
+            return None
+
+
+def _array_text(cursor: Cursor, start: int) -> str:
+    """An array literal as DuckDB's cast reads it, cursor behind the first bracket."""
+    depth = 1
+    while depth:
+        token = cursor.advance()
+        if token.kind == "end":
+            raise cursor.unexpected("]")
+        depth += {"[": 1, "]": -1}.get(token.value, 0) if token.kind == "symbol" else 0
+    return cursor.text[start : cursor.tokens[cursor.at - 1].end]
+
+
+def _fitting(
+    queries: Queries, table: TableDef, columns: list[ColumnDef], source: pa.Table
+) -> pa.Table:
+    """The rows with all columns of the table, in its types.
+
+    Raises:
+        QueryError: A value does not fit.
+    """
+    given = {column.name: index for index, column in enumerate(columns)}
+    if source.num_columns != len(columns):
+        raise _count_mismatch(source.num_columns, len(columns))
+    source = source.rename_columns([f"c{index}" for index in range(len(columns))])
+    picks = []
+    for column in table.columns:
+        if column.name in given:
+            value = f"CAST(c{given[column.name]} AS {column.duckdb_type})"
+        elif column.default is None and not column.nullable and not column.auto_increment:
+            raise analysis_error(
+                f"'{column.name}' must be explicitly mentioned in column permutation"
+            )
+        else:
+            value = default_sql(column)
+        picks.append(f"{value} AS {quote_name(column.name)}")
+    queries.cursor.register("__insert", source)
+    rows = queries.duckdb_arrow(f"SELECT {', '.join(picks)} FROM __insert")
+    for column in table.columns:
+        _check_column(column, rows.column(column.name))
+    return rows
+
+
+def _check_column(column: ColumnDef, values: Any) -> None:
+    if not column.nullable and values.null_count and not column.auto_increment:
+        raise QueryError(
+            f"Insert has filtered data in strict mode: NULL value in non-nullable column "
+            f"'{column.name}'"
+        )
+    info = column.info
+    if info.length is not None and info.base in {"CHAR", "VARCHAR"} and len(values):
+        longest = pc.max(pc.binary_length(values)).as_py() or 0
+        if longest > info.length:
+            raise QueryError(
+                f"Insert has filtered data in strict mode: String '{column.name}' is too long, "
+                f"the length is {longest}, limit {info.length}"
+            )
+
+
+def update(queries: Queries, cursor: Cursor) -> Done:
+    """UPDATE of a primary key table, or of information_schema.be_configs."""
+    database, name = cursor.qualified()
+    if (database or queries.database).lower() == "information_schema":
+        if name.lower() != "be_configs":
+            raise analysis_error(f"table 'information_schema.{name}' can not be updated")
+        return _update_config(queries, cursor)
+    table = queries.table(database, name)
+    if not table.primary:
+        raise analysis_error(f"table '{name}' does not support update")
+    tree: Any = parse(cursor.text)
+    for assignment in tree.expressions:
+        column = _existing(table, assignment.this.name)
+        if column.key:
+            raise analysis_error(f"primary key column cannot be updated: {column.name}")
+    return _change(queries, table, cursor.text)
+
+
+def delete(queries: Queries, cursor: Cursor) -> Done:
+    """DELETE FROM, cursor behind DELETE."""
+    cursor.expect("FROM")
+    table = queries.table(*cursor.qualified())
+    tree: Any = parse(cursor.text)
+    if tree.args.get("where") is None:
+        raise analysis_error("Delete must specify where clause to prevent full table delete")
+    return _change(queries, table, cursor.text)
+
+
+def _change(queries: Queries, table: TableDef, text: str) -> Done:
+    statement = queries.translate(text)
+    store = queries.store
+    with store.writer(table):
+        store.versions.check(table.table_id)
+        found = queries.cursor.execute(statement).fetchall()
+        store.written(table.db, table.name)
+    return Done(int(found[0][0]) if found else 0)
+
+
+def _update_config(queries: Queries, cursor: Cursor) -> Done:
+    """`SET value = v WHERE name = 'n'`; the real way to change a back-end setting."""
+    tree: Any = parse(cursor.text)
+    assignments = {item.this.name.lower(): item.expression for item in tree.expressions}
+    value = assignments.get("value")
+    where = tree.args.get("where")
+    names = [
+        item.expression.name if isinstance(item.this, exp.Column) else item.this.name
+        for item in (where.find_all(exp.EQ) if where is not None else ())
+        if "name" in {item.this.name.lower(), item.expression.name.lower()}
+    ]
+    if value is None or set(assignments) != {"value"} or len(names) != 1:
+        raise analysis_error("only SET value = ... WHERE name = '...' is supported")
+    text = value.name if not isinstance(value, exp.Neg) else "-" + value.this.name
+    queries.store.config.set(names[0], text)
+    return Done(1)
