@@ -57,7 +57,11 @@ def fit_decimal(array: Any, target: DataType) -> Any:
     rounds = target.scale < source_scale
     if not rounds and integer_digits <= target.precision - target.scale:
         return array.cast(wanted)
-    wide = array.cast(pa.decimal256(76, max(source_scale, target.scale)))
+    scale = max(source_scale, target.scale)
+    if integer_digits + scale > 76:  # products of two wide decimals; nothing in Arrow is wider
+        values = [round_decimal(v, target.precision, target.scale) for v in array.to_pylist()]
+        return pa.array(values, wanted)
+    wide = array.cast(pa.decimal256(76, scale))
     if rounds:
         wide = pc.round(wide, ndigits=target.scale, round_mode="half_towards_infinity")
     limit = pa.scalar(Decimal(10) ** (target.precision - target.scale), pa.decimal256(76, 0))

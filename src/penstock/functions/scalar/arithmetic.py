@@ -160,6 +160,8 @@ def add_months(value: datetime.date, months: int) -> datetime.date:
         >>> add_months(datetime.date(2020, 1, 31), 1)
         datetime.date(2020, 2, 29)
     """
+    if isinstance(value, datetime.time):
+        return value  # months do not move a time of day
     year, month = divmod(value.year * 12 + value.month - 1 + months, 12)
     month += 1
     first = datetime.date(year + month // 12, month % 12 + 1, 1)
@@ -273,6 +275,7 @@ def round_(call: Call, args: list[Any], frame: Frame) -> Any:
         if isinstance(value, float):
             if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
                 return value
+            # Flink widens FLOAT to DOUBLE bit by bit before it rounds; only the text is short.
             value = Decimal(str(np.float32(value)) if single else repr(value))
         number = Decimal(value)
         rounded = (

@@ -59,7 +59,10 @@ def map_of(call: Call, args: list[Any], frame: Frame) -> Any:
 
     def build(*row: Any) -> list[tuple[Any, Any]]:
         half = len(row) // 2
-        return list(dict(zip(row[:half], row[half:], strict=True)).items())
+        pairs = list(zip(row[:half], row[half:], strict=True))
+        if any(isinstance(key, list | dict) for key, _ in pairs):
+            return pairs
+        return list(dict(pairs).items())
 
     return map_rows(build, keys + values, frame, arrow_type(call.type), strict=False)
 

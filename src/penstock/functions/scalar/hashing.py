@@ -40,7 +40,7 @@ def _sha2(value: str | bytes, bits: int) -> str | None:
 
 def _from_base64(text: str | bytes) -> str | None:
     try:
-        return base64.b64decode(text).decode("utf-8", "replace")
+        return base64.b64decode(_bytes(text) + b"=" * (-len(text) % 4)).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return None
 

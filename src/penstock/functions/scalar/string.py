@@ -153,7 +153,24 @@ def _overlay(text: str, new: str, start: int, length: int | None = None) -> str:
 
 scalar("OVERLAY", "s s i i?", STRING)(rowwise(_overlay))
 scalar("POSITION", "s s", INT)(rowwise(lambda part, text: text.find(part) + 1))
-scalar("INSTR", "s s", INT)(rowwise(lambda text, part: text.find(part) + 1))
+
+
+def _instr(text: str, part: str, start: int = 1, nth: int = 1) -> int:
+    """A negative start looks backwards from the end; `nth` is the occurrence, overlaps count."""
+    if start == 0 or nth < 1:
+        return 0
+    found = start - 2 if start > 0 else len(text) + start + 1
+    for _ in range(nth):
+        if start > 0:
+            found = text.find(part, found + 1)
+        else:
+            found = text.rfind(part, 0, max(found - 1 + len(part), 0))
+        if found < 0:
+            return 0
+    return found + 1
+
+
+scalar("INSTR", "s s i? i?", INT)(rowwise(_instr))
 scalar("LOCATE", "s s i?", INT)(
     rowwise(lambda part, text, start=1: text.find(part, max(start - 1, 0)) + 1)
 )
@@ -184,6 +201,8 @@ def reverse(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
 
 
 def _split_index(text: str, delimiter: str | int, index: int) -> str | None:
+    if isinstance(delimiter, int) and not 0 < delimiter < 256:
+        return None
     separator = chr(delimiter) if isinstance(delimiter, int) else delimiter
     parts = text.split(separator) if separator else [text]
     return parts[index] if 0 <= index < len(parts) else None
@@ -398,6 +417,18 @@ scalar("REGEXP_EXTRACT_ALL", "s s i?", ARRAY(STRING), nullable="always")(
 scalar("REGEXP_COUNT", "s s", INT, nullable="always")(rowwise(_regexp_count))
 scalar("REGEXP_INSTR", "s s", INT, nullable="always")(rowwise(_regexp_instr))
 scalar("REGEXP_SUBSTR", "s s", STRING, nullable="always")(rowwise(_regexp_substr))
+
+
+def _hash_code(text: str) -> int:
+    """Java's String.hashCode, over UTF-16 units."""
+    units = text.encode("utf-16-be")
+    found = 0
+    for i in range(0, len(units), 2):
+        found = (found * 31 + int.from_bytes(units[i : i + 2], "big")) & 0xFFFFFFFF
+    return found - (1 << 32) if found >> 31 else found
+
+
+scalar("HASH_CODE", "s", INT)(rowwise(_hash_code))
 
 UUID_TYPE = CHAR(36).with_nullable(nullable=False)
 

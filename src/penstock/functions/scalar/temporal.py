@@ -335,16 +335,27 @@ def minus_time(call: Call, args: list[Any], frame: Frame) -> Any:
     return pc.subtract(a, b).cast(pa.duration("ms"), safe=False)
 
 
+@scalar("OVERLAPS", "r r", BOOLEAN, operator=True)
 @scalar("OVERLAPS", "dht dhtv dht dhtv", BOOLEAN, operator=True)
 def overlaps(call: Call, args: list[Any], frame: Frame) -> Any:
     """Whether two periods share a moment; a period is two moments or a moment and an interval."""
     del call
 
-    def check(a: Any, b: Any, c: Any, d: Any) -> bool:
+    def moved(start: Any, step: datetime.timedelta) -> Any:
+        if isinstance(start, datetime.time):
+            return (datetime.datetime.combine(_EPOCH, start) + step).time()
+        return start + step
+
+    def check(*bounds: Any) -> bool | None:
+        if len(bounds) == 2:
+            bounds = (*bounds[0].values(), *bounds[1].values())
+        if None in bounds:
+            return None
+        a, b, c, d = bounds
         ends = []
         for start, end in ((a, b), (c, d)):
             if isinstance(end, datetime.timedelta):
-                end = start + end  # noqa: PLW2901
+                end = moved(start, end)  # noqa: PLW2901
             elif isinstance(end, int):
                 end = add_months(start, end)  # noqa: PLW2901
             ends.append((min(start, end), max(start, end)))
