@@ -1,0 +1,118 @@
+"""From changelog batches to the rows of a load: row kinds, last row per key, columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.changelog import RowKind
+from penstock.formats.load_text import load_column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from penstock.changelog import ChangelogBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Columns of one load as StarRocks reads them; `__op` last on key tables."""
+
+    columns: list[pa.Array]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRules:
+    """How row kinds become rows.
+
+    Args:
+        keys: Positions of the target's primary key, empty where it has none.
+        drop_update_before: The user wants every -U dropped.
+        keep_all: Every row matters, not only the last per key (merge_condition).
+        with_op: `__op` is sent.
+    """
+
+    keys: tuple[int, ...]
+    drop_update_before: bool = False
+    keep_all: bool = False
+    with_op: bool = True
+
+
+def make_chunk(batches: Sequence[ChangelogBatch], rules: ChangeRules) -> tuple[Chunk, int]:
+    """The chunk of some batches in order, and how many changes the target cannot take.
+
+    A -U deletes its key unless the key comes back behind it; then only the new row is left.
+    """
+    table = pa.Table.from_batches([batch.rows for batch in batches])
+    dropped = 0
+    kinds: NDArray[np.int8] | None = None
+    if not all(batch.is_insert_only for batch in batches):
+        kinds = np.concatenate([batch.kinds_or_inserts() for batch in batches])
+        mask = _kept(table, kinds, rules)
+        if not rules.keys:
+            dropped = int(np.count_nonzero(kinds == RowKind.DELETE))
+        if not mask.all():
+            table, kinds = table.filter(pa.array(mask)), kinds[mask]
+    columns = [load_column(_whole(column)) for column in table.columns]
+    if rules.keys and rules.with_op:
+        columns.append(pa.array(_operations(kinds, table.num_rows)))
+    return Chunk(columns, table.num_rows), dropped
+
+
+def _operations(kinds: NDArray[np.int8] | None, rows: int) -> NDArray[np.int8]:
+    if kinds is None:
+        return np.zeros(rows, np.int8)
+    return np.isin(kinds, (RowKind.DELETE, RowKind.UPDATE_BEFORE)).astype(np.int8)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined.combine_chunks() if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _kept(table: pa.Table, kinds: NDArray[np.int8], rules: ChangeRules) -> NDArray[np.bool_]:
+    if not rules.keys:
+        return np.isin(kinds, (RowKind.INSERT, RowKind.UPDATE_AFTER))
+    mask = np.ones(len(kinds), np.bool_)
+    if rules.drop_update_before:
+        mask = kinds != RowKind.UPDATE_BEFORE
+    places = np.flatnonzero(mask)
+    last = np.zeros(len(kinds), np.bool_)
+    codes = _key_codes([table.column(key) for key in rules.keys])[places]
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    ends = np.ones(len(ordered), np.bool_)
+    ends[:-1] = ordered[1:] != ordered[:-1]
+    last[places[order[ends]]] = True
+    if rules.keep_all:
+        return np.logical_and(mask, last | (kinds != RowKind.UPDATE_BEFORE))
+    return last
+
+
+def _key_codes(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.int64]:
+    """Equal numbers for equal keys."""
+    codes: NDArray[np.int64] | None = None
+    for column in columns:
+        array = _whole(column)
+        if pa.types.is_integer(array.type) and array.null_count == 0:
+            part = array.to_numpy(zero_copy_only=False).astype(np.int64)
+        else:
+            if pa.types.is_floating(array.type):
+                array = array.cast(pa.string())
+            encoded = pc.dictionary_encode(array, null_encoding="encode")
+            part = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        if codes is None:
+            codes = part
+            continue
+        _, left = np.unique(codes, return_inverse=True)
+        _, right = np.unique(part, return_inverse=True)
+        codes = left.astype(np.int64) * (int(right.max(initial=0)) + 1) + right
+    assert codes is not None
+    return codes

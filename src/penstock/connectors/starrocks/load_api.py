@@ -1,0 +1,235 @@
+"""The calls of Stream Load and the transaction API for one table, with errors sorted out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from penstock.errors import ConnectorError, DataError
+from penstock.wire.stream_load import (
+    LoadAnswer,
+    LoadState,
+    Outcome,
+    cancel_path,
+    load_state_path,
+    parse_answer,
+    parse_state,
+    stream_load_path,
+    transaction_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.clients.http import HttpClient, HttpResponse
+    from penstock.clock import Clock
+
+BACK_PRESSURE = "starrocks-back-pressure"
+LABEL_USED = "starrocks-label-used"
+_ERROR_LOG_LIMIT = 3000
+_HOPELESS = (
+    "access denied",
+    "does not exist",
+    "unknown database",
+    "unknown table",
+    "no valid basic authorization",
+)
+_BAD_DATA = (
+    "filtered rows",
+    "primary key size exceed",
+    "only primary key table support partial update",
+    "no load data",
+    "column count",
+)
+_POLL_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class LoadApi:
+    """Calls for one table. Thread-safe; blocks.
+
+    Args:
+        http: The client of the load addresses.
+        database: Target database.
+        table: Target table.
+        clock: For waiting between polls.
+        sanitize: Leave row data out of error logs.
+    """
+
+    def __init__(
+        self, http: HttpClient, database: str, table: str, clock: Clock, *, sanitize: bool = False
+    ) -> None:
+        self._http = http
+        self._database = database
+        self._table = table
+        self._clock = clock
+        self._sanitize = sanitize
+
+    @property
+    def name(self) -> str:
+        """`database.table`, for messages."""
+        return f"{self._database}.{self._table}"
+
+    def supports_transactions(self) -> bool:
+        """Whether begin is known to the server; a begin without a label opens nothing."""
+        response = self._http.request("POST", transaction_path("begin"))
+        self._deny(response)
+        if response.status != 200:
+            return False
+        try:
+            parse_answer(response.body)
+        except ValueError:
+            return False
+        return True
+
+    def begin(self, label: str, headers: Mapping[str, str]) -> int:
+        """Open a transaction; its id."""
+        answer = self._transaction("begin", label, headers)
+        if answer.outcome is not Outcome.OK:
+            raise self._failure("could not begin a transaction", label, answer)
+        return answer.txn_id
+
+    def load(self, label: str, headers: Mapping[str, str], body: Sequence[memoryview]) -> None:
+        """Load one body into the open transaction."""
+        response = self._http.request(
+            "PUT", transaction_path("load"), {**headers, **self._address(label)}, body
+        )
+        answer = self._answer(response)
+        if answer.outcome is not Outcome.OK:
+            raise self._failure("could not load", label, answer)
+
+    def prepare(self, label: str, headers: Mapping[str, str]) -> LoadAnswer:
+        """End the loads; afterwards the transaction survives us."""
+        answer = self._transaction("prepare", label, headers)
+        if answer.outcome is not Outcome.OK:
+            raise self._failure("could not prepare a transaction", label, answer)
+        return answer
+
+    def commit(self, label: str, headers: Mapping[str, str]) -> LoadAnswer:
+        """Ask to commit; the answer may be anything."""
+        return self._transaction("commit", label, headers)
+
+    def stream_load(
+        self, label: str, headers: Mapping[str, str], body: Sequence[memoryview]
+    ) -> LoadAnswer:
+        """One plain Stream Load, visible or committed when it returns."""
+        path = stream_load_path(self._database, self._table)
+        answer = self._answer(self._http.request("PUT", path, {**headers, "label": label}, body))
+        finished = answer.existing_job_status.upper() == "FINISHED"
+        if answer.outcome in {Outcome.OK, Outcome.PUBLISH_TIMEOUT}:
+            return answer
+        if answer.outcome is Outcome.LABEL_EXISTS and finished:
+            return answer
+        raise self._failure("could not load", label, answer)
+
+    def state(self, label: str) -> tuple[LoadState, str]:
+        """State of a label, and the reason where it was aborted."""
+        response = self._http.request("GET", load_state_path(self._database, label))
+        self._deny(response)
+        try:
+            return parse_state(response.body)
+        except ValueError as error:
+            raise self._unreadable(response, error) from error
+
+    def settle(self, label: str, within_s: float = 60.0) -> LoadState:
+        """See to it that a label is not open any more; its last state.
+
+        Raises:
+            ConnectorError: It stayed open.
+        """
+        deadline = self._clock.monotonic() + within_s
+        turn = 0
+        while True:
+            try:
+                state, _ = self.state(label)
+                if state not in {LoadState.PREPARE, LoadState.PREPARED}:
+                    return state
+                if turn % 3 < 2:
+                    self._transaction("rollback", label, {})
+                else:
+                    self._http.request("POST", cancel_path(self._database, self._table, label))
+            except ConnectorError as error:
+                if not error.retryable or self._clock.monotonic() > deadline:
+                    raise
+            if turn and self._clock.monotonic() > deadline:
+                break
+            self._clock.sleep(_POLL_S[min(turn, len(_POLL_S) - 1)] if turn else 0.0)
+            turn += 1
+        raise ConnectorError(
+            f'could not abort transaction "{label}" on {self.name}', retryable=True
+        )
+
+    def error_log(self, url: str) -> str:
+        """The first lines of an error log, empty where it cannot be had."""
+        if not url.startswith(("http://", "https://")):
+            return ""
+        try:
+            text = self._http.get(url).body.decode("utf-8", "replace")[:_ERROR_LOG_LIMIT]
+        except ConnectorError:
+            return ""
+        return re.sub(r"Row: .*", "Row: (left out)", text) if self._sanitize else text
+
+    def bad_data(self, message: str, label: str, answer: LoadAnswer) -> DataError:
+        """StarRocks did not take all rows."""
+        log = self.error_log(answer.error_url)
+        facts = [f"StarRocks says: {answer.status}: {answer.message}", f"label {label}"]
+        if log:
+            facts.append(f"errorLog: {log.strip()}")
+        return DataError(
+            message,
+            table=self.name,
+            code="rows-refused",
+            detail="\n".join(facts),
+            hint="Correct the values in the query, or widen the target's columns.",
+        )
+
+    def _address(self, label: str) -> dict[str, str]:
+        return {"label": label, "db": self._database, "table": self._table}
+
+    def _transaction(self, operation: str, label: str, headers: Mapping[str, str]) -> LoadAnswer:
+        headers = {**headers, **self._address(label)}
+        return self._answer(self._http.request("POST", transaction_path(operation), headers))
+
+    def _answer(self, response: HttpResponse) -> LoadAnswer:
+        self._deny(response)
+        try:
+            return parse_answer(response.body)
+        except ValueError as error:
+            raise self._unreadable(response, error) from error
+
+    def _deny(self, response: HttpResponse) -> None:
+        if response.status in {401, 403}:
+            raise ConnectorError(
+                f"access to {self.name} was denied",
+                retryable=False,
+                endpoint=str(response.endpoint),
+                code="access-denied",
+                detail=response.body[:500].decode("utf-8", "replace"),
+                hint="Check 'username', 'password' and the INSERT privilege.",
+            )
+
+    def _unreadable(self, response: HttpResponse, error: Exception) -> ConnectorError:
+        text = response.body[:500].decode("utf-8", "replace")
+        return ConnectorError(
+            f"could not read an answer about {self.name}",
+            retryable=True,
+            endpoint=str(response.endpoint),
+            code="starrocks-answer",
+            detail=f"HTTP {response.status}: {text or error}",
+        )
+
+    def _failure(self, message: str, label: str, answer: LoadAnswer) -> ConnectorError | DataError:
+        lowered = answer.message.lower()
+        if answer.outcome is Outcome.FAILED and (
+            answer.error_url or any(text in lowered for text in _BAD_DATA)
+        ):
+            return self.bad_data(f"StarRocks refused rows for {self.name}", label, answer)
+        refused = answer.outcome is Outcome.REFUSED
+        code = BACK_PRESSURE if refused else "starrocks-load"
+        if answer.outcome is Outcome.LABEL_EXISTS:
+            code = LABEL_USED
+        return ConnectorError(
+            f"{message} on {self.name}",
+            retryable=refused or not any(text in lowered for text in _HOPELESS),
+            code=code,
+            detail=f"StarRocks says: {answer.status}: {answer.message}\nlabel {label}",
+        )

@@ -1,0 +1,222 @@
+"""The target table as information_schema shows it, checks against it, and its version counts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+
+from penstock.connectors.starrocks.types import is_writable, types_match
+from penstock.errors import ConnectorError, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.types import Schema
+
+_LOG = logging.getLogger(__name__)
+_COLUMNS = (
+    "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_KEY FROM information_schema.COLUMNS "
+    "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION"
+)
+_TABLE_ID = (
+    "SELECT TABLE_ID FROM information_schema.tables_config "
+    "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+)
+_VERSIONS = "SELECT MAX(NUM_VERSION) FROM information_schema.be_tablets WHERE TABLE_ID = %s"
+_LIMIT = "SELECT MIN(VALUE) FROM information_schema.be_configs WHERE NAME = 'tablet_max_versions'"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetColumn:
+    """A column of the target; `key` is PRI, DUP, UNI, AGG or empty."""
+
+    name: str
+    type: str
+    key: str
+
+
+class TargetConnection:
+    """A query connection to the first frontend that answers. Not thread-safe; blocks."""
+
+    def __init__(self, options: StarRocksOptions) -> None:
+        self._options = options
+        self._connection: Any = None
+
+    def query(self, sql: str, args: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows; reconnects once when the connection was lost.
+
+        Raises:
+            ConnectorError: No frontend could be reached or the query failed.
+        """
+        for last in (False, True):
+            connection = self._connection or self._connect()
+            self._connection = connection
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(sql, args or None)
+                    return list(cursor.fetchall())
+            except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as error:
+                self.close()
+                if last:
+                    raise self._error("could not query StarRocks", error) from error
+            except pymysql.Error as error:
+                raise self._error("could not query StarRocks", error) from error
+        raise AssertionError
+
+    def close(self) -> None:
+        """Release the connection. May be called twice."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(pymysql.Error, OSError):
+                connection.close()
+
+    def _connect(self) -> Any:
+        options = self._options
+        failure: Exception | None = None
+        for host, port in options.jdbc_url.hosts:
+            try:
+                return pymysql.connect(
+                    host=host,
+                    port=port,
+                    user=options.username,
+                    password=options.password.reveal(),
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=max(1, options.connect_timeout_ms // 1000),
+                    read_timeout=60,
+                    ssl={"ca": None} if options.jdbc_url.tls else None,
+                )
+            except (pymysql.Error, OSError) as error:
+                failure = error
+        raise self._error("could not connect to StarRocks", failure) from failure
+
+    def _error(self, message: str, error: Exception | None) -> ConnectorError:
+        code = error.args[0] if error is not None and error.args else 0
+        denied = code in {1044, 1045, 1142, 1227}
+        host, port = self._options.jdbc_url.hosts[0]
+        return ConnectorError(
+            message,
+            retryable=not denied,
+            endpoint=f"{host}:{port}",
+            code="access-denied" if denied else "starrocks-query",
+            detail=f"{error}.",
+            hint="Check 'jdbc-url', 'username' and 'password'.",
+        )
+
+
+def read_columns(connection: TargetConnection, database: str, table: str) -> list[TargetColumn]:
+    """Columns of the target.
+
+    Raises:
+        ValidationError: There is no such table, or the user may not see it.
+    """
+    rows = connection.query(_COLUMNS, (database, table))
+    if not rows:
+        raise ValidationError(
+            f'table "{database}.{table}" does not exist in StarRocks',
+            code="missing-table",
+            detail="Couldn't get the sink table's column info.",
+            hint="Create the table in StarRocks first, and grant SELECT and INSERT on it.",
+        )
+    return [
+        TargetColumn(str(name), str(type_), str(key or "").upper()) for name, type_, key in rows
+    ]
+
+
+def check_target(
+    name: str, schema: Schema, columns: Sequence[TargetColumn], *, check_columns: bool
+) -> tuple[list[str], list[str]]:
+    """Check a schema against the target.
+
+    Returns:
+        The target's names of the schema's columns in order, and the names of its primary key.
+
+    Raises:
+        ValidationError: They do not fit; upstream's words are the detail.
+    """
+    by_name = {column.name.lower(): column for column in columns}
+    keys = [column.name for column in columns if column.key.startswith("PRI")]
+    if keys and not schema.primary_key:
+        raise ValidationError(
+            f'sink table "{name}" has no primary key but its target in StarRocks has one',
+            code="missing-primary-key",
+            detail="Primary keys not defined in the sink `TableSchema`.",
+            hint=f"Add PRIMARY KEY ({', '.join(keys)}) NOT ENFORCED to the sink table.",
+        )
+    if keys and {key.lower() for key in keys} != {key.lower() for key in schema.primary_key}:
+        raise ValidationError(
+            f'primary key of sink table "{name}" is not the primary key of its target',
+            code="primary-key-mismatch",
+            detail="Primary keys of the flink `TableSchema` do not match with the ones from "
+            f"starrocks table.\nSink: {', '.join(schema.primary_key)}. "
+            f"StarRocks: {', '.join(keys)}.",
+        )
+    names = []
+    for column in schema.columns:
+        if not is_writable(column.type):
+            raise ValidationError(
+                f'column "{column.name}" of sink table "{name}" has a type StarRocks cannot load',
+                code="unsupported-type",
+                detail=f"Unsupported type:{column.type.sql()}.",
+                hint="CAST it to STRING in the query.",
+            )
+        target = by_name.get(column.name.lower())
+        if target is None:
+            if not check_columns:
+                names.append(column.name)
+                continue
+            raise ValidationError(
+                f'column "{column.name}" of sink table "{name}" does not exist in its target',
+                code="unknown-column",
+                detail=f"StarRocks does not have column {column.name}.",
+                hint=f"The target has: {', '.join(c.name for c in columns)}.",
+            )
+        if check_columns and not types_match(target.type, column.type):
+            raise ValidationError(
+                f'type of column "{column.name}" of sink table "{name}" does not fit its target',
+                code="type-mismatch",
+                detail="Flink and StarRocks types are not matched for column "
+                f"{column.name}, flink type is {column.type.sql()}, "
+                f"starrocks type is {target.type}.",
+                hint="CAST it in the query, or change the target's column.",
+            )
+        names.append(target.name)
+    return names, keys
+
+
+class VersionProbe:
+    """Reads how many versions the table's tablets hold; None where that is not to be had."""
+
+    def __init__(self, connection: TargetConnection, database: str, table: str) -> None:
+        self._connection = connection
+        self._table = (database, table)
+        self._table_id: int | None = None
+        self._limit: int | None = None
+        self._lost = False
+
+    def read(self) -> tuple[int | None, int | None]:
+        """(versions, limit). Blocks; one call at a time."""
+        if self._lost:
+            return None, self._limit
+        try:
+            if self._table_id is None:
+                rows = self._connection.query(_TABLE_ID, self._table)
+                self._table_id = int(rows[0][0])
+                with contextlib.suppress(ConnectorError, ValueError, TypeError, IndexError):
+                    self._limit = int(self._connection.query(_LIMIT)[0][0])
+            versions = self._connection.query(_VERSIONS, (self._table_id,))[0][0]
+            return (None if versions is None else int(versions)), self._limit
+        except (ConnectorError, ValueError, TypeError, IndexError) as error:
+            if not (isinstance(error, ConnectorError) and error.retryable and self._table_id):
+                self._lost = True
+                _LOG.info("versions of %s cannot be read: %s", ".".join(self._table), error)
+            return None, self._limit
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._connection.close()
