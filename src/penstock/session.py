@@ -1,1 +1,99 @@
-"""The session: a script in, results out."""
+"""Sessions: a script in, results out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.backends.local.executor import LocalExecutor
+from penstock.backends.local.result import JobHandle, JobSubmitter, ResultKind, StatementResult
+from penstock.clock import SystemClock
+from penstock.errors import ValidationError
+from penstock.sql import parse_script
+from penstock.sql import tree as ast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from penstock.catalog import CatalogStore
+    from penstock.clock import Clock
+    from penstock.planner import Planner
+
+__all__ = ["JobHandle", "JobSubmitter", "ResultKind", "Session", "StatementResult"]
+
+
+class Session:
+    """Runs scripts against one catalog with one set of settings.
+
+    Args:
+        settings: Initial settings, as by SET.
+        source_name: Name of the script in messages.
+        submitter: Starts the jobs of INSERT and SELECT.
+        clock: The door to time.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        source_name: str = "script",
+        submitter: JobSubmitter | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.source_name = source_name
+        self._executor = LocalExecutor(dict(settings or {}), submitter, clock or SystemClock())
+        self._set: list[ast.Insert] | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings in force."""
+        return self._executor.settings
+
+    @property
+    def catalog(self) -> CatalogStore:
+        """The session's tables and views."""
+        return self._executor.catalog
+
+    @property
+    def planner(self) -> Planner:
+        """A planner over the session's catalog and settings."""
+        return self._executor.planner
+
+    def execute_script(self, text: str) -> Iterator[StatementResult]:
+        """Run the statements of a script in order, yielding each result.
+
+        The whole text is parsed first; statements run as the iterator is advanced, and the rows
+        of a query should be read before advancing it.
+
+        Raises:
+            PenstockError: The text does not parse, or a statement fails; those before it stay.
+        """
+        for statement in parse_script(text).statements:
+            yield self.execute(statement)
+
+    def execute(self, statement: ast.Statement) -> StatementResult:
+        """Run one statement; between BEGIN STATEMENT SET and END, INSERTs are gathered.
+
+        Raises:
+            PenstockError: The statement fails.
+        """
+        if isinstance(statement, ast.BeginStatementSet):
+            if self._set is not None:
+                raise ValidationError("a statement set is already open", statement.span)
+            self._set = []
+            return StatementResult(ResultKind.OK, messages=("[INFO] Begin a statement set.",))
+        if isinstance(statement, ast.EndStatementSet):
+            inserts, self._set = self._set, None
+            if inserts is None:
+                raise ValidationError("no statement set is open", statement.span)
+            if not inserts:
+                raise ValidationError("statement set is empty", statement.span)
+            text = ";\n".join(insert.text for insert in inserts)
+            return self._executor.execute(
+                ast.StatementSet(tuple(inserts), span=statement.span, text=text)
+            )
+        if self._set is not None:
+            if not isinstance(statement, ast.Insert):
+                raise ValidationError("only INSERT may stand in a statement set", statement.span)
+            self._set.append(statement)
+            note = "[INFO] Add SQL update statement to the statement set."
+            return StatementResult(ResultKind.OK, messages=(note,))
+        return self._executor.execute(statement)

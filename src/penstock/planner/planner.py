@@ -17,7 +17,7 @@ from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.queries import QueryBinder, connector_of, hinted
-from penstock.planner.bind.scope import Scope
+from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.relation import Relation, node_name, node_schema
 from penstock.types import Column, Schema, TypeRoot
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from penstock.plan.physical import PlanNode
     from penstock.sql import tree as ast
+    from penstock.types import DataType
 
 _TEXTS = {TypeRoot.CHAR, TypeRoot.VARCHAR}
 _BINARIES = {TypeRoot.BINARY, TypeRoot.VARBINARY}
@@ -57,6 +58,20 @@ class Planner:
             SqlError, OptionError: The query is wrong or not supported.
         """
         return QueryBinder(self.catalog, self.settings, self.clock).query(query)
+
+    def column_types(self, path: TablePath, table: CatalogTable) -> dict[str, DataType]:
+        """The types of all columns of a table, computed ones from their expressions.
+
+        Raises:
+            SqlError: A computed column is wrong.
+        """
+        declared = [(c.name, c.type) for c in table.columns if c.type is not None]
+        scope = Scope(tuple(ScopeColumn(name, kind, tuple(path)) for name, kind in declared))
+        types = dict(declared)
+        for column in table.columns:
+            if column.expression is not None:
+                types[column.name] = bind(column.expression, scope).type
+        return types
 
     def inserts(self, statements: Sequence[ast.Insert], fingerprint: str = "") -> PhysicalPlan:
         """One job of one or more INSERTs.

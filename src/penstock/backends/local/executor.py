@@ -1,0 +1,232 @@
+"""Runs statements of a session in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from penstock.backends.local.collect import CollectSink
+from penstock.backends.local.result import (
+    JobHandle,
+    JobSubmitter,
+    ResultKind,
+    StatementResult,
+    ok,
+    strings,
+)
+from penstock.backends.local.settings import Outcome, current_name, message_for, outcome_of
+from penstock.backends.local.statements import ddl
+from penstock.backends.local.statements.show import describe, show, show_create
+from penstock.catalog import CatalogStore
+from penstock.changelog import ChangelogBatch, RowKind
+from penstock.clock import Clock, SystemClock
+from penstock.config import SECRET_MARK, is_secret_key
+from penstock.errors import (
+    JobError,
+    PenstockError,
+    UnsupportedFeatureError,
+    ValidationError,
+)
+from penstock.planner import Planner, explain_plan
+from penstock.sql import tree as ast
+from penstock.types import STRING, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penstock.plan import PhysicalPlan
+
+_ENDED = {"FINISHED", "CANCELED", "FAILED"}
+TAKE_TIMEOUT_S = 0.05
+
+
+@dataclass(slots=True)
+class LocalExecutor:
+    """Executes statements one by one; holds catalog and settings of the session.
+
+    Args:
+        settings: Initial settings; changed by SET and RESET.
+        submitter: Starts jobs; without one, INSERT and SELECT are refused.
+        clock: The door to time.
+    """
+
+    settings: dict[str, str] = field(default_factory=dict)
+    submitter: JobSubmitter | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    catalog: CatalogStore = field(default_factory=CatalogStore)
+    _initial: dict[str, str] = field(init=False)
+    _jars: list[str] = field(default_factory=list)
+    _noted: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._initial = dict(self.settings)
+
+    @property
+    def planner(self) -> Planner:
+        """A planner over the current catalog and settings."""
+        return Planner(self.catalog, self.settings, self.clock)
+
+    def execute(self, node: ast.Statement) -> StatementResult:  # noqa: PLR0911, PLR0912
+        """Run a statement.
+
+        Raises:
+            PenstockError: It is wrong, not supported, or what it asks for failed.
+        """
+        catalog = self.catalog
+        match node:
+            case ast.Set():
+                return self._set(node)
+            case ast.Reset():
+                return self._reset(node)
+            case ast.CreateTable():
+                return ddl.create_table(node, catalog, self.planner)
+            case ast.CreateView():
+                return ddl.create_view(node, catalog, self.planner)
+            case ast.CreateDatabase():
+                return ddl.create_database(node, catalog)
+            case ast.CreateCatalog():
+                return ddl.create_catalog(node, catalog)
+            case ast.DropTable() | ast.DropView():
+                return ddl.drop(node, catalog)
+            case ast.DropDatabase():
+                return ddl.drop_database(node, catalog)
+            case ast.DropCatalog():
+                return ddl.drop_catalog(node, catalog)
+            case ast.AlterTable():
+                return ddl.alter_table(node, catalog)
+            case ast.AlterView():
+                return ddl.alter_view(node, catalog, self.planner)
+            case ast.AlterDatabase():
+                return ddl.alter_database(node, catalog)
+            case ast.UseCatalog():
+                catalog.use_catalog(node.name, node.span)
+                return ok()
+            case ast.UseDatabase():
+                return ddl.use_database(node, catalog)
+            case ast.Show():
+                return show(node, catalog, self.planner, self._jars)
+            case ast.ShowCreate():
+                return show_create(node, catalog)
+            case ast.Describe():
+                return describe(node, catalog, self.planner)
+            case ast.Explain():
+                return strings("result", [self._explain(node)])
+            case ast.Insert():
+                return self._job(self.planner.inserts([node], _masked(node)))
+            case ast.StatementSet():
+                return self._job(self.planner.inserts(node.inserts, _masked(node)))
+            case ast.QueryStatement():
+                return self._query(node)
+            case ast.AddJar():
+                return self._jar(node)
+            case ast.ClientCommand():
+                return StatementResult(ResultKind.OK, messages=(node.name,))
+        raise UnsupportedFeatureError(
+            f"unsupported: statement {getattr(node, 'kind', type(node).__name__)}", node.span
+        )
+
+    def _set(self, node: ast.Set) -> StatementResult:
+        if node.key is None:
+            columns = (Column("key", STRING), Column("value", STRING))
+            shown = {k: SECRET_MARK if is_secret_key(k) else v for k, v in self.settings.items()}
+            return StatementResult(ResultKind.ROWS, columns, sorted(shown.items()))
+        value = node.value or ""
+        message = message_for(node.key, value)
+        if outcome_of(node.key, value).outcome is Outcome.REFUSED:
+            raise UnsupportedFeatureError(f"unsupported: {message}", node.span)
+        self.settings[current_name(node.key)] = value
+        if message is None or node.key in self._noted:
+            return ok()
+        self._noted.add(node.key)
+        return ok(message)
+
+    def _reset(self, node: ast.Reset) -> StatementResult:
+        if node.key is None:
+            self.settings.clear()
+            self.settings.update(self._initial)
+            return ok()
+        key = current_name(node.key)
+        self.settings.pop(key, None)
+        if key in self._initial:
+            self.settings[key] = self._initial[key]
+        return ok()
+
+    def _jar(self, node: ast.AddJar) -> StatementResult:
+        if node.remove:
+            self._jars = [jar for jar in self._jars if jar != node.path]
+            return ok()
+        self._jars.append(node.path)
+        return ok(f"ADD JAR '{node.path}' has no effect here: connectors are built in")
+
+    def _explain(self, node: ast.Explain) -> str:
+        inner = node.statement
+        match inner:
+            case ast.Insert():
+                plan = self.planner.inserts([inner])
+            case ast.StatementSet():
+                plan = self.planner.inserts(inner.inserts)
+            case ast.QueryStatement():
+                plan = self.planner.collect(inner.query, CollectSink())
+            case _:
+                raise ValidationError(
+                    "EXPLAIN takes a query, an INSERT or a statement set", inner.span
+                )
+        return explain_plan(plan, inner.text)
+
+    def _job(self, plan: PhysicalPlan) -> StatementResult:
+        job = self._submit(plan)
+        if self.settings.get("table.dml-sync", "false").lower() == "true":
+            job.wait()
+            _raise_failure(job)
+        columns = (Column("job id", STRING),)
+        return StatementResult(ResultKind.JOB, columns, [(job.job_id,)], job)
+
+    def _query(self, node: ast.QueryStatement) -> StatementResult:
+        sink = CollectSink()
+        plan = self.planner.collect(node.query, sink, _masked(node))
+        columns = (Column("op", STRING), *plan.sinks[0].schema.columns)
+        job = self._submit(plan)
+        return StatementResult(ResultKind.QUERY, columns, _rows(sink, job), job)
+
+    def _submit(self, plan: PhysicalPlan) -> JobHandle:
+        if self.submitter is None:
+            raise JobError(
+                "this session cannot start jobs", hint="Give it a submitter, or use `penstock run`."
+            )
+        return self.submitter.submit(plan)
+
+
+def _rows(sink: CollectSink, job: JobHandle) -> Iterator[tuple[Any, ...]]:
+    """A query's rows as they come, each with its kind; ends with the job."""
+    while True:
+        ended = job.status() in _ENDED
+        batch = sink.take(None if ended else TAKE_TIMEOUT_S)
+        if batch is not None:
+            yield from _tuples(batch)
+        elif ended:
+            _raise_failure(job)
+            return
+
+
+def _tuples(batch: ChangelogBatch) -> Iterator[tuple[Any, ...]]:
+    columns = [column.to_pylist() for column in batch.rows.columns]
+    for kind, *values in zip(batch.kinds_or_inserts().tolist(), *columns, strict=True):
+        yield (RowKind(kind).short, *values)
+
+
+def _raise_failure(job: JobHandle) -> None:
+    error = getattr(job, "error", None)
+    if isinstance(error, PenstockError):
+        raise error
+    if job.status() == "FAILED":
+        raise JobError(f"job {job.job_id} failed")
+
+
+def _masked(node: ast.Statement) -> str:
+    """The statement's text without the secrets in its hints."""
+    import re
+
+    def mask(found: re.Match[str]) -> str:
+        return f"{found[1]}'{SECRET_MARK}'" if is_secret_key(found[2]) else found[0]
+
+    return re.sub(r"('([^']*)'\s*=\s*)'(?:[^']|'')*'", mask, node.text)
