@@ -60,6 +60,11 @@ _ROWS: dict[int, tuple[RowsKind, bool, bool]] = {
     170: ("update", True, True),
     171: ("delete", True, True),
 }
+_ENDS = frozenset({_XID, _XA_PREPARE})
+_QUERIES = frozenset({_QUERY, _MARIA_QUERY})
+_GTIDS = frozenset({_GTID, _ANONYMOUS_GTID, _TAGGED_GTID})
+_HEARTBEATS = frozenset({_HEARTBEAT, _HEARTBEAT_2})
+_UNPLACED = frozenset({_ROTATE, _FORMAT})
 _HEADER = struct.Struct("<IBIIIH")
 _HEADER_SIZE = 19
 _BIGGEST = 0xFFFFFF
@@ -115,9 +120,12 @@ class BinlogDecoder:
         self._out: list[BinlogElement] = []
         self._paused = False
         self._block: _Block | None = None
-        self._ended: TransactionEnd | None = None
+        self._ended: list[str] = []
+        self._end_offset = 4
+        self._end_stamp = 0
         self._gtid = ""
-        self._begin: TransactionBegin | None = None
+        self._begin: tuple[str, int, int] | None = None
+        self._sources: dict[bytes, str] = {}
         self._in_transaction = False
         self._payload_offset: int | None = None
 
@@ -200,7 +208,7 @@ class BinlogDecoder:
     def _event(self, data: bytes, start: int, end: int) -> None:
         stamp, kind, server, size, log_offset, _ = _HEADER.unpack_from(data, start)
         body = start + _HEADER_SIZE
-        if self._payload_offset is None and log_offset and kind not in {_ROTATE, _FORMAT}:
+        if self._payload_offset is None and log_offset and kind not in _UNPLACED:
             begin = self._advance(log_offset) - size
         else:
             begin = self._offset
@@ -209,12 +217,12 @@ class BinlogDecoder:
             self._rows(data, body, end, rows, stamp)
         elif kind == _TABLE_MAP:
             self._table_map(data[body:end])
-        elif kind in {_XID, _XA_PREPARE}:
+        elif kind in _ENDS:
             self._end(stamp)
-        elif kind in {_QUERY, _MARIA_QUERY}:
+        elif kind in _QUERIES:
             self._query(data[body:end], stamp, begin, compressed=kind == _MARIA_QUERY)
-        elif kind in {_GTID, _ANONYMOUS_GTID, _TAGGED_GTID}:
-            self._start_gtid(_mysql_gtid(kind, data[body:end]), stamp, begin)
+        elif kind in _GTIDS:
+            self._start_gtid(self._mysql_gtid(kind, data[body:end]), stamp, begin)
         elif kind == _MARIA_GTID:
             sequence, domain, flags = struct.unpack_from("<QIB", data, body)
             self._start_gtid(f"{domain}-{server}-{sequence}", stamp, begin)
@@ -226,7 +234,7 @@ class BinlogDecoder:
         elif kind == _FORMAT:
             self._checksum = 4 if data[end + self._checksum - 5] == 1 else 0
             self._tables.clear()
-        elif kind in {_HEARTBEAT, _HEARTBEAT_2}:
+        elif kind in _HEARTBEATS:
             self._flush()
             self._out.append(Heartbeat(self.position))
         elif kind == _PARTIAL_UPDATE:
@@ -260,22 +268,38 @@ class BinlogDecoder:
 
     def _start_gtid(self, gtid: str, stamp: int, begin: int) -> None:
         self._gtid = gtid
-        self._begin = TransactionBegin(gtid, BinlogPosition(self._file, begin), stamp)
+        self._begin = (gtid, begin, stamp)
+
+    def _mysql_gtid(self, kind: int, body: bytes) -> str:
+        if kind == _ANONYMOUS_GTID:
+            return ""
+        if kind == _TAGGED_GTID:
+            return _tagged_gtid(body)
+        source = body[1:17]
+        name = self._sources.get(source)
+        if name is None:
+            name = self._sources[source] = str(uuid.UUID(bytes=source))
+        return f"{name}:{int.from_bytes(body[17:25], 'little')}"
 
     def _query(self, body: bytes, stamp: int, begin: int, *, compressed: bool) -> None:
         database_size, status_size = body[8], struct.unpack_from("<H", body, 11)[0]
         place = 13 + status_size
-        database = body[place : place + database_size].decode("utf-8", "replace")
         raw = body[place + database_size + 1 :]
+        if raw == b"BEGIN":
+            if self._begin is None:
+                self._start_gtid("", stamp, begin)
+            self._in_transaction = True
+            return
         text = (_inflate(raw) if compressed else raw).decode("utf-8", "replace")
-        head = text.strip().upper()
-        if head == "BEGIN" or _XA_START.match(head):
+        head = text[:40].strip().upper()
+        if head == "BEGIN" or _XA_START.match(head):  # compressed, or a distributed one
             if self._begin is None:
                 self._start_gtid("", stamp, begin)
             self._in_transaction = True
         elif head in {"COMMIT", "ROLLBACK"}:
             self._end(stamp)
         elif not (_INSIDE.match(head) or _XA_END.match(head)):
+            database = body[place : place + database_size].decode("utf-8", "replace")
             self._flush()
             self._out.append(Statement(database, text, self.position, stamp, self._gtid))
             self._paused = True
@@ -283,8 +307,8 @@ class BinlogDecoder:
                 self._end(stamp)
 
     def _end(self, stamp: int) -> None:
-        gtids = (*self._ended.gtids, self._gtid) if self._ended else (self._gtid,)
-        self._ended = TransactionEnd(self._gtid, self.position, stamp, gtids)
+        self._ended.append(self._gtid)
+        self._end_offset, self._end_stamp = self._offset, stamp
         if self._block is not None:
             self._block.complete = len(self._block.regions)
             self._block.complete_gtids = len(self._block.gtids)
@@ -322,7 +346,7 @@ class BinlogDecoder:
         bitmaps = 2 if kind == "update" else 1
         everything = (1 << count) - 1
         for _ in range(bitmaps):
-            if int.from_bytes(data[place : place + size], "little") & everything != everything:
+            if int.from_bytes(data[place : place + size], "little") & everything < everything:
                 raise DataError(
                     "a row event has not all columns",
                     table=".".join(table.name),
@@ -358,12 +382,16 @@ class BinlogDecoder:
         block, self._block = self._block, None
         if block is not None and block.complete:
             self._out.append(self._decode(block, 0, block.complete))
-        if self._ended is not None:
-            self._out.append(self._ended)
-            self._ended = None
+        if self._ended:
+            gtids = tuple(self._ended)
+            position = BinlogPosition(self._file, self._end_offset)
+            self._out.append(TransactionEnd(gtids[-1], position, self._end_stamp, gtids))
+            self._ended = []
         if block is not None and block.complete < len(block.regions):
             if self._begin is not None:
-                self._out.append(self._begin)
+                gtid, offset, stamp = self._begin
+                position = BinlogPosition(self._file, offset)
+                self._out.append(TransactionBegin(gtid, position, stamp))
                 self._begin = None
             self._out.append(self._decode(block, block.complete, len(block.regions)))
 
@@ -450,15 +478,6 @@ def _unpack_payload(body: bytes) -> bytes:
         return bytes(pa.Codec("zstd").decompress(data, decompressed_size=full, asbytes=True))
     except (OSError, pa.ArrowException) as error:
         raise DataError("a compressed transaction of the binlog is broken") from error
-
-
-def _mysql_gtid(kind: int, body: bytes) -> str:
-    if kind == _ANONYMOUS_GTID:
-        return ""
-    if kind == _GTID:
-        number = struct.unpack_from("<q", body, 17)[0]
-        return f"{uuid.UUID(bytes=body[1:17])}:{number}"
-    return _tagged_gtid(body)
 
 
 def _tagged_gtid(body: bytes) -> str:
