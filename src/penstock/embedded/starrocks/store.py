@@ -205,7 +205,7 @@ class Store:
         """Remove all rows; the table starts with fresh versions."""
         table = self.table(db, name)
         with self.writer(table):
-            self._execute(f"DELETE FROM {self._place(table)}")  # noqa: S608
+            self._execute(f"DELETE FROM {self._place(table)}")
             self.versions.add(table)
 
     def physical(self, db: str, table: str) -> str:
@@ -317,7 +317,7 @@ class Store:
             column = quoted(condition)
             upsert = "" if ops is None else "b.__op = 1 OR "
             cursor.execute(
-                f"CREATE TEMP TABLE _kept AS SELECT b.* FROM {source} b LEFT JOIN {place} t"  # noqa: S608
+                f"CREATE TEMP TABLE _kept AS SELECT b.* FROM {source} b LEFT JOIN {place} t"
                 f" ON {matches} WHERE {upsert}t.{column} IS NULL OR b.{column} >= t.{column}"
             )
             source = "_kept"
@@ -332,16 +332,16 @@ class Store:
             )
             picks += "" if ops is None else ", b.__op"
             cursor.execute(
-                f"CREATE TEMP TABLE _full AS SELECT {picks} FROM {source} b LEFT JOIN {place} t"  # noqa: S608
+                f"CREATE TEMP TABLE _full AS SELECT {picks} FROM {source} b LEFT JOIN {place} t"
                 f" ON {matches}"
             )
-            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")  # noqa: S608
+            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
             listed = ", ".join(map(quoted, names))
             where = "" if ops is None else " WHERE __op = 0"
-            cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _full{where}")  # noqa: S608
+            cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _full{where}")
             cursor.execute("DROP TABLE _full")
         else:
-            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")  # noqa: S608
+            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
             where = "" if ops is None else " WHERE __op = 0"
             cursor.execute(self._insert(table, rows, source) + where)
         if condition:
@@ -359,7 +359,7 @@ class Store:
             else:
                 picks.append(name)
         names = ", ".join(quoted(column.name) for column in table.columns)
-        return f"INSERT INTO {self._place(table)} ({names}) SELECT {', '.join(picks)} FROM {source}"  # noqa: S608
+        return f"INSERT INTO {self._place(table)} ({names}) SELECT {', '.join(picks)} FROM {source}"
 
     @staticmethod
     def _numbered(rows: pa.Table) -> pa.Table:
@@ -380,12 +380,12 @@ class Store:
         )
         keys = ", ".join(quoted(name) for name in table.key_columns)
         cursor.execute(
-            f"CREATE TEMP TABLE _merged AS SELECT {picks} FROM (SELECT 0 AS __seq, {listed} FROM"  # noqa: S608
+            f"CREATE TEMP TABLE _merged AS SELECT {picks} FROM (SELECT 0 AS __seq, {listed} FROM"
             f" {place} t WHERE EXISTS (SELECT 1 FROM _batch b WHERE {matches})"
             f" UNION ALL SELECT __seq, {listed} FROM _batch) GROUP BY {keys}"
         )
-        cursor.execute(f"DELETE FROM {place} t USING _merged b WHERE {matches}")  # noqa: S608
-        cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _merged")  # noqa: S608
+        cursor.execute(f"DELETE FROM {place} t USING _merged b WHERE {matches}")
+        cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _merged")
         cursor.execute("DROP TABLE _merged")
 
     # ----------------------------------------------------------------------------- accounting
@@ -394,7 +394,7 @@ class Store:
         """How many rows a table has."""
         cursor = self.cursor()
         try:
-            found = cursor.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()  # noqa: S608
+            found = cursor.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
             return int(found[0])
         finally:
             cursor.close()
