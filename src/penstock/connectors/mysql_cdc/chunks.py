@@ -3,7 +3,6 @@
 Source: Flink CDC, MySqlChunkSplitter (even and uneven splitting, half-open ranges).
 """
 
-
 from __future__ import annotations
 
 import datetime as dt
@@ -41,11 +40,11 @@ def literal(value: object) -> str:
 
     Examples:
         >>> literal(5), literal("a'b"), literal(b"x")
-        ('5', "CONVERT(X'612762' USING utf8mb4)", "X'78'")
+        ('5', "_utf8mb4 X'612762'", "X'78'")
     """
     match value:
         case str():
-            return f"CONVERT(X'{value.encode().hex()}' USING utf8mb4)"
+            return f"_utf8mb4 X'{value.encode().hex()}'"
         case bytes():
             return f"X'{value.hex()}'"
         case dt.datetime() | dt.date():

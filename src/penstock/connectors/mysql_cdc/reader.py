@@ -100,13 +100,13 @@ class MySqlCdcReader:
         """
         mysql = cast("MySqlCdcSource", source)
         attached = enumerator.attach(self._ask(), mysql, state, self._ask)
-        self._sources[source_id] = attached
         if attached.gtids and self._gtids is None:
             self._gtids = attached.gtids
         if self._stream is not None and (
             self._position is None or file_order(attached.position) < file_order(self._position)
         ):
-            self._stop_stream()
+            self._stop_stream()  # read again from the older position; the others skip
+        self._sources[source_id] = attached
         if attached.snapshotting and not state:
             self._ready_at = self._context.clock.monotonic() + _SETTLE_S
 
@@ -196,7 +196,6 @@ class MySqlCdcReader:
             at = by_gtid.gtids
         log.info("binlog stream started", extra={"position": str(at)})
         self._position = start
-        self._in_transaction = False
         self._elements.clear()
         self._stream = BinlogReader(
             self._endpoint,
@@ -211,6 +210,8 @@ class MySqlCdcReader:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+            for source in self._sources.values():
+                source.resumed_rows = self._seen
 
     def _read_stream(self, deadline: float) -> bool:
         clock = self._context.clock
