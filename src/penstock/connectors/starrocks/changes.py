@@ -79,7 +79,8 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 def _kept(table: pa.Table, kinds: NDArray[np.int8], rules: ChangeRules) -> NDArray[np.bool_]:
     if not rules.keys:
-        return np.isin(kinds, (RowKind.INSERT, RowKind.UPDATE_AFTER))
+        kept: NDArray[np.bool_] = np.isin(kinds, (RowKind.INSERT, RowKind.UPDATE_AFTER))
+        return kept
     mask = np.ones(len(kinds), np.bool_)
     if rules.drop_update_before:
         mask = kinds != RowKind.UPDATE_BEFORE
@@ -92,7 +93,8 @@ def _kept(table: pa.Table, kinds: NDArray[np.int8], rules: ChangeRules) -> NDArr
     ends[:-1] = ordered[1:] != ordered[:-1]
     last[places[order[ends]]] = True
     if rules.keep_all:
-        return np.logical_and(mask, last | (kinds != RowKind.UPDATE_BEFORE))
+        mask &= np.logical_or(last, kinds != RowKind.UPDATE_BEFORE)
+        return mask
     return last
 
 
