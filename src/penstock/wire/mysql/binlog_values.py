@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
+_FEW_ROWS = 256
 _DAY = 86_400
 _MICRO = 1_000_000
 _UTF8 = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii"})
@@ -96,6 +97,8 @@ def _make(kind: pa.DataType, data: npt.NDArray[np.generic], null: _Bools | None)
 
 def _bytes(at: Gather, width: int) -> npt.NDArray[np.uint8]:
     """The values as a matrix of bytes."""
+    if len(at.begin) < _FEW_ROWS:
+        return at.data[at.begin[:, None] + np.arange(width)]
     windows = np.lib.stride_tricks.sliding_window_view(at.data, width)
     return windows[at.begin]
 
