@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _BARE_SET = re.compile(
-    r"\s+(?P<key>'[^'\n]*'|[A-Za-z_][\w.\-]*)\s*=\s*(?P<value>(?!')[^;\n]*?)"
+    r"\s+(?P<key>'[^'\n]*'|[A-Za-z_][\w.\-]*)\s*=\s*+(?P<value>(?!')[^;\n]*?)"
     r"[ \t]*(?:--[^\n]*)?(?=;|\n|\Z)"
 )
 _BARE_KEY = re.compile(r"\s+(?P<key>[A-Za-z_][\w.\-]*)[ \t]*(?P<value>=\s*'(?:[^']|'')*')?")

@@ -6,6 +6,7 @@ same whatever stands around it.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,8 @@ def _list(nodes: Iterable[tree.Node]) -> str:
 
 def _nested(node: tree.Expression) -> str:
     """The text of an operand: in parentheses where it is an operator itself."""
-    return f"({unparse(node)})" if isinstance(node, _OPERATORS) else unparse(node)
+    text = unparse(node)
+    return f"({text})" if isinstance(node, _OPERATORS) else text
 
 
 def _not(negated: bool) -> str:  # noqa: FBT001
@@ -84,12 +86,12 @@ def _(node: tree.Literal) -> str:
         case LiteralKind.BOOLEAN:
             return "TRUE" if node.value else "FALSE"
         case LiteralKind.NULL | LiteralKind.UNKNOWN:
-            return node.kind.value
+            return node.kind.name
         case LiteralKind.DOUBLE:
-            text = repr(node.value)
+            text = str(node.value)
             return text if "e" in text else text + "E0"
         case LiteralKind.DECIMAL:
-            text = f"{node.value:f}"
+            text = format(Decimal(str(node.value)), "f")
             return text if "." in text else text + "."
     return str(node.value)
 
@@ -194,8 +196,7 @@ def _(node: tree.Case) -> str:
     parts = ["CASE"]
     if node.operand:
         parts.append(unparse(node.operand))
-    for when in node.whens:
-        parts.append(f"WHEN {unparse(when.condition)} THEN {unparse(when.result)}")
+    parts += [f"WHEN {unparse(w.condition)} THEN {unparse(w.result)}" for w in node.whens]
     if node.otherwise:
         parts.append(f"ELSE {unparse(node.otherwise)}")
     return " ".join([*parts, "END"])
@@ -300,7 +301,7 @@ _PAIRED = {"JSON_OBJECT": ("KEY ", " VALUE "), "JSON_OBJECTAGG": ("KEY ", " VALU
 def _function_name(node: tree.FunctionCall) -> str:
     """Built-in names stay bare: they may be reserved words with a meaning of their own."""
     if len(node.name) == 1 and node.name[0].replace("_", "a").isalnum():
-        return node.simple_name
+        return node.name[0]
     return quote_path(node.name)
 
 
@@ -327,7 +328,7 @@ def _arguments(node: tree.FunctionCall) -> str:
 @unparse.register
 def _(node: tree.FunctionCall) -> str:
     if node.bare:
-        return node.simple_name
+        return node.name[0]
     inner = [("DISTINCT " if node.distinct else "") + _arguments(node)]
     if node.order_by:
         inner.append(f"ORDER BY {_list(node.order_by)}")

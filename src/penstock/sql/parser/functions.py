@@ -186,8 +186,6 @@ class FunctionParser(ExpressionParser):
             operand = self.expression()
             if self.accept("FROM"):
                 characters, operand = operand, self.expression()
-            elif side is not None:
-                self.fail("FROM")
         self.need(")")
         symbol = tree.Symbol(side or "BOTH")
         return FunctionCall(name, (symbol, characters, operand), span=self.span_from(start))

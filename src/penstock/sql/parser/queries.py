@@ -88,7 +88,7 @@ class QueryParser(RelationParser):
         value = self.expression()
         if isinstance(value, tree.RowConstructor):
             return value
-        return tree.RowConstructor((value,), span=value.span)
+        return tree.RowConstructor((value,), explicit=True, span=value.span)
 
     def _select(self) -> Query:
         start = self.advance()
