@@ -178,7 +178,8 @@ def parse_create_table(cursor: Cursor) -> CreateTableClause:
 
 def _parse_body(cursor: Cursor) -> tuple[list[ColumnClause], str, tuple[str, ...]]:
     columns: list[ColumnClause] = []
-    key_kind, key = "", ()
+    key_kind = ""
+    key: tuple[str, ...] = ()
     cursor.expect("(")
     while True:
         kind = next((word for word in _KEY_KINDS if cursor.peeks(word, "KEY")), "")

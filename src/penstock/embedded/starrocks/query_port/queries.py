@@ -119,6 +119,7 @@ class Queries:
             "CURRENT_SCHEMA": database,
             "DATABASE": database,
             "SCHEMA": database,
+            "CURRENT_VERSION": self.variables.get("version", ""),
             "VERSION": self.variables.get("version", ""),
             "CURRENT_USER": user,
             "USER": user,

@@ -77,9 +77,14 @@ def _name_projections(tree: Any, text: str) -> None:
 
 def _projection_texts(text: str) -> list[str]:
     tokens = tokenize(text)
-    if tokens[0].value.upper() != "SELECT":
+    at, nesting = 0, 0
+    while tokens[at].kind != "end" and not (nesting == 0 and tokens[at].value.upper() == "SELECT"):
+        if tokens[at].kind == "symbol":
+            nesting += {"(": 1, ")": -1}.get(tokens[at].value, 0)
+        at += 1
+    if tokens[at].kind == "end":
         return []
-    at = 1
+    at += 1
     while tokens[at].value.upper() in {"DISTINCT", "ALL"} and tokens[at].kind == "word":
         at += 1
     found: list[str] = []
@@ -156,4 +161,4 @@ def to_duckdb(tree: exp.Expression, facts: SessionFacts, resolve: Callable[[str,
         name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
         if name in facts.functions:
             node.replace(exp.convert(facts.functions[name]))
-    return tree.sql(dialect="duckdb")
+    return str(tree.sql(dialect="duckdb"))
