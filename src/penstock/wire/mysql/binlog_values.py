@@ -98,7 +98,8 @@ def _make(kind: pa.DataType, data: npt.NDArray[np.generic], null: _Bools | None)
 def _bytes(at: Gather, width: int) -> npt.NDArray[np.uint8]:
     """The values as a matrix of bytes."""
     if len(at.begin) < _FEW_ROWS:
-        return at.data[at.begin[:, None] + np.arange(width)]
+        few: npt.NDArray[np.uint8] = at.data[at.begin[:, None] + np.arange(width)]
+        return few
     windows = np.lib.stride_tricks.sliding_window_view(at.data, width)
     return windows[at.begin]
 
