@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fake_server import FakeStarRocks
+sys.path.insert(0, str(Path(__file__).parents[4]))
+from tests.unit.connectors.starrocks.fake_server import FakeStarRocks
 
 from penstock.changelog import ChangelogBatch
 from penstock.clock import SystemClock
