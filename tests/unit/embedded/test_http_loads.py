@@ -7,6 +7,8 @@ import gzip
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -341,3 +343,59 @@ def test_prepared_survives_a_crash(tmp_path: Path) -> None:
     assert rows == [(9,), (112,)]
     transactions.close()
     store.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from penstock.embedded.starrocks.load import LoadOptions
+from penstock.embedded.starrocks.model import ColumnDef, TableDef
+from penstock.embedded.starrocks.store import Store
+from penstock.embedded.starrocks.transactions import Transactions
+store = Store(Path(sys.argv[1]))
+store.create_database("d")
+store.create_table(TableDef("d", "t", [ColumnDef("id", "int")], "PRIMARY", ["id"]))
+transactions = Transactions(store)
+for label in ("visible", "prepared"):
+    transactions.begin(label, "d", "t")
+    transactions.load(label, "d", "t", LoadOptions(), f"{len(label)}\\n".encode())
+    transactions.prepare(label, "d")
+transactions.commit("visible", "d")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_kill_loses_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    for _ in range(2):
+        store = Store(tmp_path)
+        transactions = Transactions(store)
+        transactions.commit("prepared", "d")
+        rows = store.cursor().execute(f"SELECT id FROM {store.physical('d', 't')} ORDER BY 1")
+        assert rows.fetchall() == [(7,), (8,)]
+        assert transactions.state("d", "visible")[0] == "VISIBLE"
+        transactions.close()
+        store.close()
+
+
+def test_aggregate_and_nested(client: Client, server: EmbeddedStarRocks) -> None:
+    columns = [
+        ColumnDef("k", "int"),
+        ColumnDef("n", "bigint", aggregate="SUM"),
+        ColumnDef("r", "string", aggregate="REPLACE"),
+    ]
+    server.store.create_table(TableDef("d", "agg", columns, "AGGREGATE", ["k"]))
+    client.stream("agg", "1\t2\ta\n1\t3\tb\n")
+    client.stream("agg", "1\t10\tc\n2\t1\t\\N\n")
+    assert client.rows("agg") == [(1, 15, "c"), (2, 1, None)]
+    nested = [ColumnDef("k", "int"), ColumnDef("a", "array<int>"), ColumnDef("j", "json")]
+    server.store.create_table(TableDef("d", "nest", nested, "DUPLICATE", ["k"]))
+    answer = client.stream(
+        "nest",
+        '[{"k":1,"a":[1,2],"j":{"x":1.5}},{"k":2,"a":"q","j":null}]',
+        format="json",
+        strip_outer_array="true",
+    )
+    assert answer["Status"] == "Success", answer
+    assert client.rows("nest") == [(1, [1, 2], '{"x":1.5}'), (2, None, None)]

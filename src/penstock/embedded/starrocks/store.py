@@ -305,6 +305,10 @@ class Store:
         keys = [quoted(name) for name in table.key_columns]
         matches = " AND ".join(f"t.{key} = b.{key}" for key in keys)
         if table.keys_type == "AGGREGATE":
+            for absent in table.columns:
+                if absent.name not in rows.column_names:
+                    empty = pa.nulls(rows.num_rows, absent.info.arrow)
+                    rows = rows.append_column(absent.name, empty)
             cursor.register("_batch", self._numbered(rows))
             self._merge(cursor, table, matches)
             return
@@ -355,7 +359,7 @@ class Store:
             if column.name not in have:
                 picks.append(default_sql(column))
             elif column.info.nested and pa.types.is_string(rows.schema.field(column.name).type):
-                picks.append(f"CAST(CAST({name} AS JSON) AS {column.duckdb_type})")
+                picks.append(f"TRY_CAST(TRY_CAST({name} AS JSON) AS {column.duckdb_type})")
             else:
                 picks.append(name)
         names = ", ".join(quoted(column.name) for column in table.columns)

@@ -194,6 +194,10 @@ class Transactions:
         transaction = self._known(label, db)
         record = transaction.record
         if record.state in DONE:
+            failed = transaction.publishing
+            if record.state == "COMMITTED" and failed and failed.done() and failed.exception():
+                transaction.publishing = self._publishers.submit(self._publish, transaction)
+                self._await(transaction, timeout)
             text = f"Transaction {record.txn_id} has already committed, label is {label}"
             return transaction, text
         if record.state == "ABORTED":
