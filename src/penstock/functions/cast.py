@@ -58,13 +58,15 @@ def fit_decimal(array: Any, target: DataType) -> Any:
     if not rounds and integer_digits <= target.precision - target.scale:
         return array.cast(wanted)
     scale = max(source_scale, target.scale)
-    if integer_digits + scale > 76:  # products of two wide decimals; nothing in Arrow is wider
+    if (
+        max(integer_digits, target.precision - target.scale + 1) + scale > 76
+    ):  # products of two wide decimals; nothing in Arrow is wider
         values = [round_decimal(v, target.precision, target.scale) for v in array.to_pylist()]
         return pa.array(values, wanted)
     wide = array.cast(pa.decimal256(76, scale))
     if rounds:
         wide = pc.round(wide, ndigits=target.scale, round_mode="half_towards_infinity")
-    limit = pa.scalar(Decimal(10) ** (target.precision - target.scale), pa.decimal256(76, 0))
+    limit = pa.scalar(Decimal(10) ** (target.precision - target.scale), pa.decimal256(76, scale))
     fits = pc.less(pc.abs(wide), limit)
     return pc.if_else(fits, wide, pa.scalar(None, wide.type)).cast(wanted)
 
@@ -202,9 +204,11 @@ def _from_string(
     array: Any, source: DataType, target: DataType, context: EvalContext, *, try_cast: bool
 ) -> Any:
     if target.root in co.INTEGERS:
-        # Arrow reads plain digits as Flink does; anything odd goes to the slow path.
+        # Arrow reads plain digits as Flink does, and hexadecimal too; the rest goes the slow path.
+        hexadecimal = pc.any(pc.match_substring(array, "x", ignore_case=True)).as_py()
         try:
-            return array.cast(arrow_type(target))
+            if not hexadecimal:
+                return array.cast(arrow_type(target))
         except pa.ArrowInvalid:
             pass
     local = target

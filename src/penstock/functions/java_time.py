@@ -146,7 +146,8 @@ def _reader(pattern: str) -> tuple[re.Pattern[str], tuple[_Part, ...]] | None:
         elif letter == "E":
             group = "([A-Za-z]+)"
         elif letter == "S":
-            group = rf"(\d{{{size}}})"
+            # Digits beyond the pattern's are dropped at its end (observed on 2.2.1).
+            group = rf"(\d{{{size}}})" + (r"\d*" if index + 1 == len(parts) else "")
         elif letter in "MdHhmskKDL":
             group = r"(\d{1,2})" if size == 1 else rf"(\d{{{size}}})"
         else:

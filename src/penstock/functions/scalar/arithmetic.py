@@ -223,9 +223,18 @@ def absolute(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
 
 
 @scalar("SIGN", "n", same())
-def sign_of(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+def sign_of(call: Call, args: list[Any], frame: Frame) -> Any:
     """-1, 0 or 1 in the argument's type."""
-    return pc.sign(args[0]).cast(arrow_type(call.type))
+    if call.type.root is not R.DECIMAL:
+        return pc.sign(args[0]).cast(arrow_type(call.type))
+    return map_rows(
+        lambda value: round_decimal(
+            Decimal((value > 0) - (value < 0)), call.type.precision, call.type.scale
+        ),
+        args,
+        frame,
+        arrow_type(call.type),
+    )
 
 
 def _whole_type(args: list[Expr]) -> DataType:
@@ -269,14 +278,12 @@ def round_(call: Call, args: list[Any], frame: Frame) -> Any:
     """HALF_UP on the decimal text, or cut; negative digits zero the integer part."""
     cut = call.function.name == "TRUNCATE"
     root = call.type.root
-    single = root is R.FLOAT
 
     def compute(value: Any, digits: int = 0) -> Any:
         if isinstance(value, float):
             if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
                 return value
-            # Flink widens FLOAT to DOUBLE bit by bit before it rounds; only the text is short.
-            value = Decimal(str(np.float32(value)) if single else repr(value))
+            value = Decimal(repr(value))  # a FLOAT is widened bit by bit before it is rounded
         number = Decimal(value)
         rounded = (
             number.quantize(Decimal(1).scaleb(-digits), context=_CUT if cut else _EXACT)

@@ -223,10 +223,15 @@ def _ascii(text: str) -> int:
 
 scalar("ASCII", "s", INT)(rowwise(_ascii))
 scalar("CHR", "i", STRING)(rowwise(lambda n: "" if n < 0 else chr(n % 256)))
-scalar("IS_ALPHA", "s", BOOLEAN)(rowwise(lambda text: text.isalpha()))
-scalar("IS_DIGIT", "s", BOOLEAN)(rowwise(lambda text: text.isdigit()))
-scalar("IS_DECIMAL", "s", BOOLEAN)(
-    rowwise(lambda text: bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)))
+scalar("IS_ALPHA", "s", BOOLEAN, nullable="never")(
+    rowwise(lambda text: bool(text) and text.isalpha(), strict=False)
+)
+scalar("IS_DIGIT", "s", BOOLEAN, nullable="never")(
+    rowwise(lambda text: bool(text) and text.isdigit(), strict=False)
+)
+_DECIMAL_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+scalar("IS_DECIMAL", "s", BOOLEAN, nullable="never")(
+    rowwise(lambda text: bool(text and _DECIMAL_TEXT.fullmatch(text)), strict=False)
 )
 scalar("ELT", "i s s*", STRING, nullable="always")(
     rowwise(
@@ -342,7 +347,7 @@ def _similar(pattern: str, escape: str | None) -> re.Pattern[str]:
             out.append(char)
         elif char in "%_":
             out.append(".*" if char == "%" else ".")
-        elif char in ".^$\\":
+        elif char in "^$\\":
             out.append(re.escape(char))
         else:
             out.append(char)

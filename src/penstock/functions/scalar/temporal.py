@@ -229,6 +229,10 @@ def floor_time(call: Call, args: list[Any], frame: Frame) -> Any:
             arrow_type(call.type),
         )
     found = function(local, count, name, week_starts_monday=False)
+    if call.function.name != "FLOOR":
+        # Arrow lifts what is whole already to the next unit where the unit is a calendar's.
+        low = pc.floor_temporal(local, count, name, week_starts_monday=False)
+        found = pc.if_else(pc.equal(low, local), low, found)
     if data_type.root is R.TIMESTAMP_LTZ:
         return local_to_instant(found, frame.context.time_zone)
     return found
