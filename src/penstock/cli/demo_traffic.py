@@ -72,7 +72,8 @@ def write(stop: threading.Event) -> dict[str, Any]:
         old = chance.randrange(1, next_order)
         cursor.execute(
             "UPDATE orders SET amount = amount + 1, "
-            "status = ELT(1 + id %% 3, 'paid', 'draft', 'open'), stamp = %s WHERE id BETWEEN %s AND %s",
+            "status = ELT(1 + id %% 3, 'paid', 'draft', 'open'), stamp = %s "
+            "WHERE id BETWEEN %s AND %s",
             (stamp, old, old + 5),
         )
         changes += BATCH + cursor.rowcount

@@ -1,0 +1,113 @@
+"""Prints statement results the way Flink's client does in its tableau mode."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.session import ResultKind
+
+if TYPE_CHECKING:
+    from penstock.session import StatementResult
+
+MAX_WIDTH = 30
+
+
+def print_result(result: StatementResult) -> None:
+    """Print messages and rows; a query's rows as they arrive."""
+    for message in result.messages:
+        click.echo(message, err=True)
+    if result.kind is ResultKind.OK:
+        click.echo("[INFO] Execute statement succeeded.", err=True)
+    elif result.kind is ResultKind.ROWS:
+        _print_table([column.name for column in result.columns], list(result.rows))
+    elif result.kind is ResultKind.QUERY:
+        _print_changes([column.name for column in result.columns], result)
+
+
+def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        click.echo("Empty set")
+        return
+    if len(names) == 1 and any("\n" in str(row[0]) for row in rows):
+        for row in rows:
+            click.echo(row[0])
+        return
+    texts = [[_text(value) for value in row] for row in rows]
+    widths = [
+        min(MAX_WIDTH, max(_width(text) for text in column))
+        for column in zip(names, *texts, strict=True)
+    ]
+    rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+    click.echo("\n".join((rule, _line(names, widths), rule)))
+    for text in texts:
+        click.echo(_line(text, widths))
+    click.echo(f"{rule}\n{len(rows)} row{'s' * (len(rows) != 1)} in set")
+
+
+def _print_changes(names: list[str], result: StatementResult) -> None:
+    if names[:1] != ["op"]:
+        names = ["op", *names]
+    widths = [4] + [max(_width(name), 20) for name in names[1:]]
+    rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+    click.echo("\n".join((rule, _line(names, widths), rule)))
+    count = 0
+    for row in result.rows:
+        click.echo(_line([_text(value) for value in row], widths))
+        count += 1
+    click.echo(f"{rule}\nReceived a total of {count} row{'s' * (count != 1)}")
+
+
+def _line(texts: list[str], widths: list[int]) -> str:
+    cells = [_fit(text, width) for text, width in zip(texts, widths, strict=True)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _fit(text: str, width: int) -> str:
+    if _width(text) > width:
+        while text and _width(text) > width - 3:
+            text = text[:-1]
+        text += "..."
+    return " " * (width - _width(text)) + text
+
+
+def _width(text: str) -> int:
+    """Cells of a terminal; East Asian wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _text(value: object) -> str:
+    """A value as Flink prints it.
+
+    Examples:
+        >>> _text(None), _text(True), _text([1, None])
+        ('<NULL>', 'TRUE', '[1, NULL]')
+    """
+    if value is None:
+        return "<NULL>"
+    return _nested(value)
+
+
+def _nested(value: object) -> str:  # noqa: PLR0911
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return str(value).upper()
+        case datetime():
+            text = value.strftime("%Y-%m-%d %H:%M:%S")
+            return f"{text}.{value.microsecond:06d}" if value.microsecond else text
+        case date() | time():
+            return value.isoformat()
+        case bytes():
+            return f"x'{value.hex()}'"
+        case list() if value and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+            return "{" + ", ".join(f"{_nested(k)}={_nested(v)}" for k, v in value) + "}"
+        case list():
+            return "[" + ", ".join(_nested(v) for v in value) + "]"
+        case dict():
+            return "(" + ", ".join(_nested(v) for v in value.values()) + ")"
+    return str(value)
