@@ -18,7 +18,7 @@ _TOKEN = re.compile(
 |(?P<string>(?:_[A-Za-z]\w*|[nN])?'(?:[^']|'')*')
 |(?P<quoted>`(?:[^`]|``)*`)
 |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)
-|(?P<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
+|(?P<word>[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)
 |(?P<operator>=>|<>|!=|<=|>=|\|\||\.\.|->|[-+*/%(),;.=<>\[\]{}?:|^&!~@])
 """,
     re.VERBOSE,

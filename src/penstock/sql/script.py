@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from penstock.errors import ParseError
 from penstock.sql.lexer import Source, tokenize
@@ -11,9 +12,28 @@ from penstock.sql.parser.statements import StatementParser
 from penstock.sql.tree import BeginStatementSet, EndStatementSet, Insert, Statement, StatementSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.errors import Span
     from penstock.sql.lexer import Token
     from penstock.sql.tree import Expression, Query
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _bounded(parse: Callable[P, T]) -> Callable[P, T]:
+    """Turns exhausted recursion into an error of the script."""
+
+    @wraps(parse)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return parse(*args, **kwargs)
+        except RecursionError as error:
+            raise ParseError("statement is nested too deeply") from error
+
+    return bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,7 @@ class Script:
         return tuple(folded)
 
 
+@_bounded
 def parse_script(text: str) -> Script:
     """All statements of a text, separated by semicolons; the last one may lack it.
 
@@ -79,6 +100,7 @@ def parse_script(text: str) -> Script:
             parser.fail("';'")
 
 
+@_bounded
 def parse_statement(text: str) -> Statement:
     """The only statement of a text, with or without a semicolon.
 
@@ -93,6 +115,7 @@ def parse_statement(text: str) -> Statement:
     return statement
 
 
+@_bounded
 def parse_query(text: str) -> Query:
     """A query on its own, as stored for views."""
     parser = StatementParser(text)
@@ -101,6 +124,7 @@ def parse_query(text: str) -> Query:
     return query
 
 
+@_bounded
 def parse_expression(text: str) -> Expression:
     """An expression on its own."""
     parser = StatementParser(text)

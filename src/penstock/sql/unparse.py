@@ -1,7 +1,7 @@
 """Trees back to text: for stored views, SHOW CREATE TABLE and watermark columns.
 
-Every name is quoted, and every nested operator is put in parentheses, so that the text means the
-same whatever stands around it.
+Every name is quoted, and every nested operator other than a chain of the same is put in
+parentheses, so that the text means the same whatever stands around it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,12 @@ def _(node: tree.Unary) -> str:
 
 @unparse.register
 def _(node: tree.Binary) -> str:
-    return f"{_nested(node.left)} {node.operator} {_nested(node.right)}"
+    texts = []
+    left: tree.Expression = node
+    while isinstance(left, tree.Binary) and left.operator == node.operator:
+        texts.append(_nested(left.right))
+        left = left.left
+    return f" {node.operator} ".join([_nested(left), *reversed(texts)])
 
 
 @unparse.register

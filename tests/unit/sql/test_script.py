@@ -170,3 +170,12 @@ def test_unknown_type_keeps_its_text() -> None:
     found = parse_expression("CAST(a AS my.type)")
     assert isinstance(found, tree.Cast)
     assert found.type == tree.TypeSpec("my.type", None)
+
+
+def test_deep_nesting_is_an_error_of_the_script() -> None:
+    with pytest.raises(ParseError, match="nested too deeply"):
+        parse_expression("(" * 5000 + "1" + ")" * 5000)
+
+
+def test_names_may_begin_with_a_dollar() -> None:
+    assert parse_expression("$a.b") == tree.Identifier(("$a", "b"))

@@ -81,3 +81,8 @@ def test_queries_survive(text: str) -> None:
 
 def test_quote_identifier() -> None:
     assert quote_identifier("a`b") == "`a``b`"
+
+
+def test_long_chains_survive() -> None:
+    parsed = parse_expression(" OR ".join(f"a = {i}" for i in range(2000)))
+    assert unparse(parsed).count(" OR ") == 1999
