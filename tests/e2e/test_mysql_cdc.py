@@ -350,3 +350,16 @@ def test_a_wrong_password_is_refused_for_good(server: MySqlServer, tmp_path: Pat
         Run(server, tmp_path, "orders", password="planted-secret", username="nobody")
     assert not caught.value.retryable
     assert "planted-secret" not in caught.value.render()
+
+
+def test_a_dropped_table_does_not_end_the_others(server: MySqlServer, tmp_path: Path) -> None:
+    session = MySqlConnection.open(server.endpoint)
+    fill(session, "gone_1", 3)
+    fill(session, "gone_2", 0)
+    run = Run(server, tmp_path, "gone_[12]")
+    run.until(lambda: len(run.rows) == 3)
+    session.query("DROP TABLE shop.gone_1")
+    session.query("INSERT INTO shop.gone_2 (id) VALUES (50)")
+    run.until(lambda: 50 in run.rows)
+    run.close()
+    session.close()

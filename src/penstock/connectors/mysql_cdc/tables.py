@@ -157,6 +157,8 @@ def describe(
         " ORDER BY ORDINAL_POSITION",
         table,
     )
+    if not rows:
+        return PhysicalTable(*table, (), ())
     columns = {
         str(r[0]): parse_column(str(r[0]), _text(r[1]), r[2], nullable=r[3] == "YES") for r in rows
     }
