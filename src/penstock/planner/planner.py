@@ -113,7 +113,7 @@ class Planner:
         path, entry = self.catalog.get(statement.table, statement.span)
         if isinstance(entry, CatalogView):
             raise ValidationError(f"cannot insert into view '{path}'", statement.span)
-        options = hinted(entry.options, statement.hints)
+        options = hinted(entry.options, statement.hints, self.settings)
         connector = connector_of(path, options, statement.span)
         if connector.sink is None:
             raise ValidationError(

@@ -30,8 +30,7 @@ class SettingOutcome:
 
 
 _HONOURED = """
-pipeline.name parallelism.default execution.checkpointing.interval execution.checkpointing.mode
-execution.checkpointing.timeout execution.checkpointing.min-pause
+pipeline.name parallelism.default execution.checkpointing.interval
 restart-strategy.type restart-strategy.fixed-delay.attempts restart-strategy.fixed-delay.delay
 restart-strategy.failure-rate.max-failures-per-interval restart-strategy.failure-rate.delay
 restart-strategy.failure-rate.failure-rate-interval
@@ -40,10 +39,13 @@ restart-strategy.exponential-delay.backoff-multiplier
 restart-strategy.exponential-delay.reset-backoff-threshold
 restart-strategy.exponential-delay.attempts-before-reset-backoff
 table.local-time-zone table.dml-sync table.dynamic-table-options.enabled
-table.exec.sink.not-null-enforcer table.display.max-column-width
-sql-client.execution.max-table-result.rows
+table.exec.sink.not-null-enforcer
 """
 _NO_EFFECT = {
+    "delivery is exactly once wherever the sink has transactions, and epochs pace themselves": """
+execution.checkpointing.mode execution.checkpointing.timeout execution.checkpointing.min-pause""",
+    "jobs run in streaming mode; bounded ones end by themselves": """
+execution.runtime-mode""",
     "keyed state and timers exist only for operators this version does not run": """
 table.exec.state.ttl table.exec.source.idle-timeout table.exec.mini-batch.enabled
 table.exec.mini-batch.allow-latency table.exec.mini-batch.size table.exec.rank.topn-cache-size
@@ -81,6 +83,7 @@ table.optimizer.multi-join.enabled table.rtas-ctas.atomicity-enabled
 table.column-expansion-strategy table.exec.sink.nested-constraint-enforcer""",
     "results are printed as they come": """
 sql-client.execution.result-mode sql-client.verbose sql-client.display.print-time-cost
+table.display.max-column-width sql-client.execution.max-table-result.rows
 sql-client.display.color-schema sql-client.display.show-line-numbers""",
 }
 _PREFIXES = """

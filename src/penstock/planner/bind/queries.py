@@ -46,12 +46,20 @@ def connector_of(path: TablePath, options: Mapping[str, str], span: Span) -> Con
     return find_connector(name)
 
 
-def hinted(options: Mapping[str, str], hints: Sequence[ast.Hint]) -> dict[str, str]:
+def hinted(
+    options: Mapping[str, str], hints: Sequence[ast.Hint], settings: Mapping[str, str]
+) -> dict[str, str]:
     """The options of a table after its OPTIONS hints; other hints are refused."""
     merged = dict(options)
     for hint in hints:
         if hint.name.upper() != "OPTIONS":
             raise unsupported(f"hint {hint.name}", hint)
+        if settings.get("table.dynamic-table-options.enabled", "true").lower() == "false":
+            raise ValidationError(
+                "The 'OPTIONS' hint is allowed only when the config option"
+                " 'table.dynamic-table-options.enabled' is set to true.",
+                hint.span,
+            )
         merged.update(hint.options)
     return merged
 
@@ -205,7 +213,7 @@ class QueryBinder:
         return replace(found, columns=found.qualified((), names).columns)
 
     def _scan(self, path: TablePath, table: CatalogTable, node: ast.TableRef) -> Relation:
-        options = hinted(table.options, node.hints)
+        options = hinted(table.options, node.hints, self.settings)
         connector = connector_of(path, options, node.span)
         if connector.source is None:
             raise ValidationError(
