@@ -154,7 +154,7 @@ class StatementParser(AlterParser):
 
     def _statement_execute(self, start: Token) -> tree.Statement:
         if self.accept("STATEMENT", "SET"):
-            return self._statement_set_block()
+            return self._inserts_block()
         if self.at("CDCSOURCE"):
             self.fail("STATEMENT SET", hint=FOREIGN_STARTS["EXECUTE CDCSOURCE"])
         if self.accept("PLAN"):
@@ -164,9 +164,9 @@ class StatementParser(AlterParser):
 
     def _statement_statement(self, start: Token) -> tree.Statement:  # noqa: ARG002
         self.need("SET")
-        return self._statement_set_block()
+        return self._inserts_block()
 
-    def _statement_set_block(self) -> tree.Statement:
+    def _inserts_block(self) -> tree.Statement:
         self.need("BEGIN")
         inserts: list[tree.Insert] = []
         while not self.accept("END"):
