@@ -80,7 +80,7 @@ class Store:
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
         self._recover()
-        self._compaction = CompactionThread(self.versions, self.config)
+        self._compaction = CompactionThread(self.versions, self.config, self._save_rowsets)
         self._compaction.start()
 
     def close(self) -> None:
@@ -464,10 +464,13 @@ class Store:
         )
 
     def _save_rowsets(self) -> None:
-        for table in self.all_tables():
-            tablets = self.versions.tablets(table.table_id)
-            facts = [max(t.rowsets for t in tablets), self.versions.version(table.table_id)]
-            self._save("rowsets", table.db, table.name, table.table_id, facts)
+        if self.data_dir is None:
+            return
+        with self._lock:
+            for table in self.all_tables():
+                tablets = self.versions.tablets(table.table_id)
+                facts = [max(t.rowsets for t in tablets), self.versions.version(table.table_id)]
+                self._save("rowsets", table.db, table.name, table.table_id, facts)
 
     def _recover(self) -> None:
         run = self._connection.execute

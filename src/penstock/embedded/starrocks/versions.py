@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from penstock.embedded.starrocks.model import ServerError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.clock import Clock
     from penstock.embedded.starrocks.model import TableDef
 
@@ -176,8 +178,11 @@ class Versions:
 class CompactionThread:
     """Runs `Versions.compact` at the configured check intervals."""
 
-    def __init__(self, versions: Versions, config: BackendConfig) -> None:
+    def __init__(
+        self, versions: Versions, config: BackendConfig, compacted: Callable[[], None]
+    ) -> None:
         self._versions = versions
+        self._compacted = compacted
         self._config = config
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="starrocks-compaction", daemon=True)
@@ -194,7 +199,8 @@ class CompactionThread:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval()):
-            self._versions.compact()
+            if self._versions.compact():
+                self._compacted()
 
     def _interval(self) -> float:
         names = (
