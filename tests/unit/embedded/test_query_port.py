@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pymysql
 import pytest
 
 from penstock.config.secret import Secret
+from penstock.embedded.starrocks.query_port.auth import native_proof
 from penstock.embedded.starrocks.query_port.lexer import split_statements
+from penstock.embedded.starrocks.query_port.packets import PacketStream
 from penstock.embedded.starrocks.query_port.server import QueryPortServer
 from penstock.embedded.starrocks.store import Store
 
@@ -230,3 +234,54 @@ def test_long_texts_and_many_rows_arrive_whole(client: Any) -> None:
 def test_the_version_is_given(client: Any) -> None:
     assert rows(client, "SELECT current_version()") == [("3.5.2-penstock",)]
     assert rows(client, "SELECT version(), database()") == [("8.0.33", "test")]
+
+
+def packets_until_end(connection: Any, columns: int) -> list[bytes]:
+    for _ in range(columns + 1):
+        connection._read_packet()
+    found = []
+    while (data := connection._read_packet().get_all_data())[0] != 0xFE:
+        found.append(data)
+    return found
+
+
+def test_a_prepared_statement_takes_parameters_and_answers_in_binary(client: Any) -> None:
+    client.execute("INSERT INTO c101_flink VALUES (1, 'a', 1), (2, '中?', 2)")
+    connection = client.connection
+    connection._execute_command(
+        0x16, b"SELECT id, name FROM c101_flink WHERE id < ? AND name <> ? -- ?"
+    )
+    head = connection._read_packet().get_all_data()
+    number, parameters = struct.unpack_from("<I", head, 1)[0], struct.unpack_from("<H", head, 7)[0]
+    assert parameters == 2
+    for _ in range(parameters + 1):
+        connection._read_packet()
+    body = struct.pack("<IBI", number, 0, 1) + b"\0\x01" + bytes([8, 0, 253, 0])
+    connection._execute_command(0x17, body + struct.pack("<q", 9) + b"\x01a")
+    columns = connection._read_packet().get_all_data()[0]
+    text = "中?".encode()
+    expected = b"\0\0" + struct.pack("<i", 2) + bytes([len(text)]) + text
+    assert packets_until_end(connection, columns) == [expected]
+    connection._execute_command(0x19, struct.pack("<I", number))
+    assert rows(client, "SELECT 1") == [(1,)]
+
+
+def test_a_client_of_another_plugin_is_asked_again(server: QueryPortServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        stream = PacketStream(raw)
+        greeting = stream.read()
+        at = greeting.index(b"\0", 1) + 5
+        salt = greeting[at : at + 8] + greeting[at + 27 : at + 39]
+        flags = 0x200 | 0x8000 | 0x80000 | 0x1000000
+        login = struct.pack("<IIB23x", flags, 1 << 24, 33) + b"root\0\0caching_sha2_password\0"
+        stream.send(login)
+        assert stream.read() == b"\xfemysql_native_password\0" + salt + b"\0"
+        stream.send(native_proof("test@123", salt))
+        assert stream.read()[0] == 0
+        stream.sequence = 0
+        stream.send(b"\x03SELECT 7 AS a")
+        # CLIENT_DEPRECATE_EOF was agreed: no EOF behind the columns, an OK packet at the end.
+        assert stream.read() == b"\x01"
+        stream.read()
+        assert stream.read() == b"\x017"
+        assert stream.read()[:3] == b"\xfe\0\0"
