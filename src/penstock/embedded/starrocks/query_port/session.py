@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -17,7 +18,7 @@ from penstock.embedded.starrocks.query_port.failure import (
 )
 from penstock.embedded.starrocks.query_port.lexer import Cursor, strip_statement
 from penstock.embedded.starrocks.query_port.queries import Queries
-from penstock.embedded.starrocks.query_port.results import Done, Rows, text_rows
+from penstock.embedded.starrocks.query_port.results import Done, text_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.query_port.results import Answer
     from penstock.embedded.starrocks.query_port.variables import ServerSettings
     from penstock.embedded.starrocks.store import Store
+
+_UNKNOWN_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" not found')
 
 
 class Session:
@@ -107,6 +110,9 @@ class Session:
 
 def _plain(error: duckdb.Error) -> str:
     text = str(error).split("\n\nLINE", 1)[0].splitlines()[0]
+    column = _UNKNOWN_COLUMN.search(text)
+    if column is not None:
+        return f"Column '{column[1]}' cannot be resolved"
     _, _, rest = text.partition(": ")
     return (rest or text).rstrip(".")
 
@@ -215,5 +221,3 @@ _STATEMENTS: Final[dict[str, Callable[[Queries, Cursor], Answer]]] = {
     "UPDATE": write.update,
     "USE": _use,
 }
-
-__all__ = ["Rows", "Session"]

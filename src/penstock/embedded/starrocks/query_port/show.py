@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from penstock.embedded.starrocks.query_port.failure import syntax_error
-from penstock.embedded.starrocks.query_port.lexer import quote, quote_name
+from penstock.embedded.starrocks.query_port.lexer import quote
 from penstock.embedded.starrocks.query_port.results import Rows, text_rows
 from penstock.embedded.starrocks.query_port.show_admin import (
     show_alter,
@@ -337,5 +337,3 @@ _SHOWS: Final[tuple[tuple[tuple[str, ...], Callable[[Queries, Cursor], Rows]], .
     (("DATA",), show_data),
     (("TRANSACTION",), show_transaction),
 )
-
-__all__ = ["create_table_text", "describe", "filtered", "quote_name", "show"]
