@@ -96,10 +96,6 @@ _NO_EFFECT_PREFIXES = dict.fromkeys(
 )
 _REFUSED_VALUES = {
     ("table.sql-dialect", "hive"): "only Flink's own dialect is read",
-    (
-        "execution.runtime-mode",
-        "batch",
-    ): "jobs run in streaming mode; bounded ones end by themselves",
     ("table.exec.legacy-cast-behaviour", "enabled"): "casts follow the current rules",
     ("table.exec.source.cdc-events-duplicate", "true"): "sources deliver each change once",
     ("table.exec.sink.type-length-enforcer", "trim_pad"): "lengths of texts are not enforced",
