@@ -30,9 +30,9 @@ def test_outcomes(body: bytes, outcome: Outcome) -> None:
 
 def test_unreadable_answers() -> None:
     for body in (b"[]", b"{}", b"<html>"):
-        with pytest.raises(ValueError, match="expected|no st|Expecting"):
+        with pytest.raises(ValueError, match=r"expected|no st|Expecting"):
             parse_answer(body)
-        with pytest.raises(ValueError, match="expected|no st|Expecting"):
+        with pytest.raises(ValueError, match=r"expected|no st|Expecting"):
             parse_state(body)
 
 
