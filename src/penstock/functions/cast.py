@@ -109,6 +109,11 @@ def parse_time(text: str) -> datetime.time | None:
         return None
 
 
+def _cut_time(time: datetime.time | None, precision: int) -> datetime.time | None:
+    unit = 10 ** (6 - min(precision, 3))
+    return time and time.replace(microsecond=time.microsecond // unit * unit)
+
+
 def parse_timestamp(text: str, precision: int = 6) -> datetime.datetime | None:
     """A wall clock out of `yyyy-M-d[ H:m:s[.f]]`; None where it is none.
 
@@ -194,7 +199,7 @@ def _parser(target: DataType) -> Callable[[str], Any]:
         case R.DATE:
             return _or_fail(parse_date)
         case R.TIME:
-            return _or_fail(parse_time)
+            return _or_fail(lambda text: _cut_time(parse_time(text), target.precision))
         case R.TIMESTAMP | R.TIMESTAMP_LTZ:
             return _or_fail(lambda text: parse_timestamp(text, target.precision))
     return lambda text: _parse_integer(text, _BITS[target.root])
@@ -356,15 +361,17 @@ def _float_to_integer(array: Any, root: TypeRoot, wanted: Any) -> Any:
 
 def _temporal(array: Any, source: DataType, target: DataType, context: EvalContext) -> Any:
     s, t, wanted = source.root, target.root, arrow_type(target)
-    if s is t:
-        if t in co.TIMESTAMPS:
-            return truncate_timestamp(array, target.precision)
-        return array
+    if s is t and t in co.TIMESTAMPS:
+        return truncate_timestamp(array, target.precision)
     if s is R.TIMESTAMP_LTZ:
         array = instant_to_local(array, context.time_zone)
     elif s is R.DATE:
         array = array.cast(pa.timestamp("us"))
     elif s is R.TIME:
+        if t is R.TIME:
+            unit = 10 ** (3 - min(target.precision, 3))
+            millis = array.cast(pa.int32())
+            return pc.multiply(pc.divide(millis, unit), unit).cast(pa.int32()).cast(wanted)
         array = array.cast(pa.int32()).cast(pa.int64())
         array = pc.multiply(array, 1000).cast(pa.timestamp("us"))
     if t is R.DATE:
