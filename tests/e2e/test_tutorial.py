@@ -11,6 +11,7 @@ from typing import Any
 
 import pymysql
 import pytest
+
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "tutorial"

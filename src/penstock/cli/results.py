@@ -91,7 +91,7 @@ def _text(value: object) -> str:
     return _nested(value)
 
 
-def _nested(value: object) -> str:  # noqa: PLR0911
+def _nested(value: object) -> str:
     match value:
         case None:
             return "NULL"

@@ -1,1 +1,0 @@
-"""Room `sql.statements`: syntax of statements, one file each."""
