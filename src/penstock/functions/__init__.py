@@ -4,6 +4,7 @@ Owns names, signatures, result types and kernels. May touch pyarrow. Called by t
 binds syntax trees to calls with `resolve_*`.
 """
 
+from penstock.functions.json_call import resolve_json
 from penstock.functions.registry import function_names
 from penstock.functions.resolve import (
     common_type,
@@ -26,5 +27,6 @@ __all__ = [
     "resolve_cast",
     "resolve_field",
     "resolve_function",
+    "resolve_json",
     "resolve_operator",
 ]

@@ -156,7 +156,7 @@ def scalar(
         kernel: Callable[[Call, list[Any], Frame], Any],
     ) -> Callable[[Call, list[Any], Frame], Any]:
         for raw in names.split():
-            name = raw.replace("_", " ") if operator else raw
+            name = raw.replace("_", " ") if operator and not raw.startswith("JSON_") else raw
             function = ScalarFunction(name, kernel, deterministic, may_fail, lazy)
             _DEFINITIONS.setdefault(name, []).append(
                 Definition(function, tuple(signature.split()), returns, nullable, operator)
@@ -175,7 +175,11 @@ def definitions(name: str) -> list[Definition]:
 def function_names() -> list[str]:
     """Names of all scalar functions, sorted; operators left out."""
     _load()
-    return sorted(n for n, found in _DEFINITIONS.items() if not found[0].is_operator)
+    return sorted(
+        name
+        for name, found in _DEFINITIONS.items()
+        if not all(definition.is_operator for definition in found)
+    )
 
 
 def _load() -> None:

@@ -136,11 +136,16 @@ def element(call: Call, args: list[Any], frame: Frame) -> Any:
     return map_rows(only, args, frame, arrow_type(call.type))
 
 
-def _element(args: list[Expr]) -> DataType:
-    return args[0].type.children[0].with_nullable(nullable=True)
+def _element(args: list[Expr]) -> DataType | None:
+    found = args[0].type
+    if found.root is not R.ARRAY or found.children[0].root in co.CONSTRUCTED:
+        return None
+    return found.children[0].with_nullable(nullable=True)
 
 
 def _widened(args: list[Expr]) -> DataType | None:
+    if not args[0].type.children:
+        return None
     found = co.common_type([args[0].type.children[0], args[1].type])
     return found and ARRAY(found)
 
@@ -186,10 +191,14 @@ _FIRST = {
 }
 for _name, _function in _FIRST.items():
     scalar(_name, "a", same())(rowwise(_function))
-scalar("ARRAY_CONTAINS", "a x", lambda args: BOOLEAN.with_nullable(args[0].type.nullable))(
-    _loose(lambda items, entry: entry in items)
-)
-scalar("ARRAY_POSITION", "a x", INT)(
+
+
+def _with_element(result: DataType) -> Callable[[list[Expr]], DataType | None]:
+    return lambda args: result if _widened(args) is not None else None
+
+
+scalar("ARRAY_CONTAINS", "a x", _with_element(BOOLEAN))(_loose(lambda items, entry: entry in items))
+scalar("ARRAY_POSITION", "a x", _with_element(INT))(
     rowwise(lambda items, entry: items.index(entry) + 1 if entry in items else 0)
 )
 scalar("ARRAY_APPEND", "a x", _widened)(_loose(lambda items, entry: [*items, entry]))
@@ -207,11 +216,7 @@ scalar("ARRAY_INTERSECT", "a a", _merged)(
 
 
 def _except(items: list[Any], gone: list[Any]) -> list[Any]:
-    rest = list(items)
-    for entry in gone:
-        if entry in rest:
-            rest.remove(entry)
-    return rest
+    return [entry for entry in _unique(items) if entry not in gone]
 
 
 scalar("ARRAY_EXCEPT", "a a", _merged)(rowwise(_except))
@@ -225,7 +230,12 @@ scalar("ARRAY_MIN", "a", _element, nullable="always")(
 )
 
 
-@scalar("ARRAY_JOIN", "a s s?", STRING, nullable="always")
+def _join_type(args: list[Expr]) -> DataType | None:
+    kind = args[0].type
+    return STRING if kind.children and kind.children[0].root in co.STRINGS else None
+
+
+@scalar("ARRAY_JOIN", "a s s?", _join_type, nullable="always")
 def array_join(call: Call, args: list[Any], frame: Frame) -> Any:
     """Skips NULL elements unless a text for them is given."""
     kind = call.args[0].type.children[0]
@@ -235,6 +245,12 @@ def array_join(call: Call, args: list[Any], frame: Frame) -> Any:
         return separator.join(text for text in texts if text is not None)
 
     return map_rows(join, args, frame, pa.string())
+
+
+def _map_from_arrays(keys: list[Any], values: list[Any]) -> list[tuple[Any, Any]]:
+    if len(keys) != len(values):
+        raise DataError("arrays of MAP_FROM_ARRAYS differ in length")
+    return list(dict(zip(keys, values, strict=True)).items())
 
 
 scalar("MAP_KEYS", "m", lambda args: ARRAY(args[0].type.children[0]))(
@@ -252,7 +268,13 @@ scalar(
     "MAP_FROM_ARRAYS",
     "a a",
     lambda args: MAP(args[0].type.children[0], args[1].type.children[0]),
-)(rowwise(lambda keys, values: list(dict(zip(keys, values, strict=True)).items())))
+)(rowwise(_map_from_arrays))
 scalar("MAP_UNION", "m m*", _merged)(
     rowwise(lambda *maps: list({k: v for pairs in maps for k, v in pairs}.items()))
 )
+
+
+@scalar("TYPEOF", "x b?", STRING, nullable="never")
+def type_of(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """The SQL text of the argument's type."""
+    return pa.scalar(call.args[0].type.sql())

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 R = TypeRoot
 _STEP = re.compile(r"""\.\*|\.([\w$-]+|"[^"]*")|\[\s*(\d+|\*|'[^']*'|"[^"]*")\s*\]""")
-_MISSING = object()
-_BAD = object()
+MISSING = object()
+BAD = object()
 
 
 @lru_cache(maxsize=1024)
@@ -61,14 +61,14 @@ def _load(text: str) -> Any:
     try:
         return json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError):
-        return _BAD
+        return BAD
 
 
-def _find(text: str, path: str) -> Any:
-    """What is at the path: `_MISSING`, `_BAD`, a value, or a list for a path with `*`."""
+def find(text: str, path: str) -> Any:
+    """What is at the path: `MISSING`, `BAD`, a value, or a list for a path with `*`."""
     document, parsed = _load(text), parse_path(path)
-    if document is _BAD or parsed is None:
-        return _BAD
+    if document is BAD or parsed is None:
+        return BAD
     values = [document]
     for step in parsed[1]:
         following: list[Any] = []
@@ -87,7 +87,7 @@ def _find(text: str, path: str) -> Any:
         return values
     if values:
         return values[0]
-    return _MISSING if parsed[0] == "lax" else _BAD
+    return MISSING if parsed[0] == "lax" else BAD
 
 
 def dump(value: Any) -> str:
@@ -105,8 +105,8 @@ def dump(value: Any) -> str:
 
 
 def _json_value(text: str, path: str) -> str | None:
-    found = _find(text, path)
-    if found is _MISSING or found is _BAD or found is None or isinstance(found, dict | list):
+    found = find(text, path)
+    if found is MISSING or found is BAD or found is None or isinstance(found, dict | list):
         return None
     if isinstance(found, bool):
         return "true" if found else "false"
@@ -114,13 +114,13 @@ def _json_value(text: str, path: str) -> str | None:
 
 
 def _json_query(text: str, path: str) -> str | None:
-    found = _find(text, path)
+    found = find(text, path)
     return dump(found) if isinstance(found, dict | list) else None
 
 
 def _json_exists(text: str, path: str) -> bool:
-    found = _find(text, path)
-    return found is not _MISSING and found is not _BAD
+    found = find(text, path)
+    return found is not MISSING and found is not BAD
 
 
 def _is_json(kind: str) -> Any:
@@ -130,7 +130,7 @@ def _is_json(kind: str) -> Any:
         if text is None:
             return None
         found = _load(text)
-        if found is _BAD:
+        if found is BAD:
             return False
         if kind == "SCALAR":
             return not isinstance(found, dict | list)
@@ -181,7 +181,7 @@ def jsonable(value: Any, data_type: DataType) -> Any:
     return value
 
 
-def _item(call: Call, index: int, value: Any) -> str:
+def item_text(call: Call, index: int, value: Any) -> str:
     """One value as JSON text; nested JSON constructors are embedded as they are."""
     from penstock.expressions import Call as CallNode
 
@@ -202,7 +202,8 @@ def json_object(call: Call, args: list[Any], frame: Frame) -> Any:
 
     def build(*row: Any) -> str:
         pairs = [
-            f"{dump(row[i])}:{_item(call, i + 1, row[i + 1])}" for i in range(0, len(row) - 1, 2)
+            f"{dump(row[i])}:{item_text(call, i + 1, row[i + 1])}"
+            for i in range(0, len(row) - 1, 2)
         ]
         return "{" + ",".join(pairs) + "}"
 
@@ -215,7 +216,7 @@ def json_array(call: Call, args: list[Any], frame: Frame) -> Any:
     import pyarrow as pa
 
     def build(*row: Any) -> str:
-        items = [_item(call, i, value) for i, value in enumerate(row) if value is not None]
+        items = [item_text(call, i, value) for i, value in enumerate(row) if value is not None]
         return f"[{','.join(items)}]"
 
     return map_rows(build, args, frame, pa.string(), strict=False)
@@ -226,4 +227,4 @@ def json_string(call: Call, args: list[Any], frame: Frame) -> Any:
     """Any value as JSON text; NULL of NULL."""
     import pyarrow as pa
 
-    return map_rows(lambda value: _item(call, 0, value), args, frame, pa.string())
+    return map_rows(lambda value: item_text(call, 0, value), args, frame, pa.string())
