@@ -8,12 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.load_api import BACK_PRESSURE, LABEL_USED, LoadApi
 from penstock.errors import ConnectorError, DataError, PenstockError
-from penstock.formats.csv import CsvDialect, choose_dialect, csv_fits, encode_csv
-from penstock.formats.json import encode_json
 from penstock.wire.stream_load import LABEL, LoadAnswer, LoadState
 
 if TYPE_CHECKING:
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.changes import ChangeRules, Chunk
     from penstock.connectors.starrocks.committer import StarRocksCommitter
     from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.formats.csv import CsvDialect
 
 _LOG = logging.getLogger(__name__)
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -81,7 +79,8 @@ class Transactions:
         self.retries = 0
         self._options = options
         self._context = context
-        self._names = [*names, "__op"] if rules.keys and rules.with_op else list(names)
+        sent = [*names, "__op"] if rules.keys and rules.with_op else names
+        self._bodies = Bodies(options, sent, api.name)
         self._committer = committer
         prefix = options.label_prefix or re.sub(r"[^-A-Za-z0-9_]", "_", context.job_name)
         self._prefix = f"{prefix[:48] or 'penstock'}-{_hash(context.sink_id)}-{_hash(path)}-0"
@@ -247,54 +246,12 @@ class Transactions:
             )
 
     def _body(self, epoch: EpochRows, chunk: Chunk) -> tuple[dict[str, str], Sequence[memoryview]]:
-        options = self._options
-        headers = options.load_headers
         if not epoch.chosen:
-            epoch.dialect = self._dialect(chunk)
+            epoch.dialect = self._bodies.choose(chunk)
             epoch.chosen = True
-        elif epoch.dialect is not None and not csv_fits(chunk.columns, epoch.dialect):
-            if options.format == "csv":
-                raise self._no_csv()
+        elif not self._bodies.fits(chunk, epoch.dialect):
             raise _MisfitError
-        columns = ",".join(f"`{name}`" for name in self._names)
-        headers["columns"] = options.properties.get("columns", columns)
-        compress = "compression" in options.properties
-        if epoch.dialect is not None:
-            headers |= {"format": "lz4" if compress else "csv", **epoch.dialect.headers()}
-            body = encode_csv(chunk.columns, epoch.dialect)
-        else:
-            headers |= {
-                "format": "json",
-                "strip_outer_array": "true",
-                "ignore_json_size": "true",
-            }
-            if compress:
-                headers["compression"] = "lz4_frame"
-            body = encode_json(self._names, chunk.columns)
-        if compress:
-            body = [memoryview(pa.compress(b"".join(body), codec="lz4"))]
-        return headers, body
-
-    def _dialect(self, chunk: Chunk) -> CsvDialect | None:
-        options = self._options
-        if options.format == "json":
-            return None
-        if options.separators is not None:
-            asked = CsvDialect(*options.separators)
-            found = asked if csv_fits(chunk.columns, asked) else None
-        else:
-            found = choose_dialect(chunk.columns)
-        if found is None and options.format == "csv":
-            raise self._no_csv()
-        return found
-
-    def _no_csv(self) -> DataError:
-        return DataError(
-            "a value holds a separator or the text \\N, which CSV cannot carry",
-            table=self.api.name,
-            code="csv-impossible",
-            hint="Remove 'sink.properties.format' so that JSON is used where needed, or set json.",
-        )
+        return self._bodies.encode(chunk, epoch.dialect)
 
 
 class _MisfitError(Exception):
