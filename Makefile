@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+KILLS ?= 60
+SEED ?= 1
+SERVER ?=
 
-.PHONY: install test check lint types unit test-servers demo bench clean
+.PHONY: install test check lint types unit test-servers demo bench fault clean
 
 install: .venv/installed
 
@@ -36,6 +39,9 @@ demo: install
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
+
+fault: test-servers
+	$(BIN)/python -m tests.fault --kills $(KILLS) --seed $(SEED) --server '$(SERVER)' $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
