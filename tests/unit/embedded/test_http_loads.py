@@ -302,7 +302,7 @@ def test_publish_timeout() -> None:
         client.txn("prepare", "p")
         assert client.txn("commit", "p", timeout="0.05")["Status"] == "PUBLISH_TIMEOUT"
         assert client.state("p") == "COMMITTED"
-    assert made.transactions._labels["d", "p"].record.state == "VISIBLE"
+    assert made.transactions.state("d", "p")[0] == "VISIBLE"
 
 
 def test_faults(client: Client, server: EmbeddedStarRocks) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock.config.secret import Secret
-    from penstock.embedded.starrocks.transactions import Transaction, Transactions
+    from penstock.embedded.starrocks.transaction import Transaction
+    from penstock.embedded.starrocks.transactions import Transactions
 
 OPERATIONS = ("begin", "load", "prepare", "commit", "rollback")
 

@@ -7,17 +7,14 @@ directory everything published is durable, and a transaction id is published at 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from penstock.clock import SystemClock
+from penstock.embedded.starrocks.catalog import Catalog
 from penstock.embedded.starrocks.model import (
     DatabaseDef,
     LoadRecord,
@@ -26,6 +23,7 @@ from penstock.embedded.starrocks.model import (
     TabletRow,
 )
 from penstock.embedded.starrocks.profile import INSTANT, Profile
+from penstock.embedded.starrocks.publish import Batch, apply_batch, physical, quoted
 from penstock.embedded.starrocks.versions import BackendConfig, CompactionThread, Versions
 
 if TYPE_CHECKING:
@@ -34,19 +32,6 @@ if TYPE_CHECKING:
     from penstock.clock import Clock
 
 BE_ID = 10001
-_AGGREGATES = {
-    "SUM": "sum({0})",
-    "MIN": "min({0})",
-    "MAX": "max({0})",
-    "REPLACE": "arg_max_null({0}, __seq)",
-    "REPLACE_IF_NOT_NULL": "arg_max({0}, __seq)",
-    "": "arg_max_null({0}, __seq)",
-}
-
-
-def quoted(name: str) -> str:
-    """`name` as a DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 class Store:
@@ -79,6 +64,7 @@ class Store:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
+        self._catalog = Catalog(self._connection)
         self._recover()
         self._compaction = CompactionThread(self.versions, self.config, self._save_rowsets)
         self._compaction.start()
@@ -112,7 +98,7 @@ class Store:
                     return
                 raise ServerError(f"Can't create database '{name}'; database exists", errno=1007)
             database = DatabaseDef(name, self._new_id(), self.clock.now_ms())
-            self._save("database", name, "", database.db_id, database.created_ms)
+            self._catalog.save("database", name, "", database.db_id, database.created_ms)
             self._databases[name] = database
 
     def drop_database(self, name: str, *, if_exists: bool = False) -> None:
@@ -126,7 +112,7 @@ class Store:
                 )
             for table in self.tables(name):
                 self.drop_table(name, table.name)
-            self._forget("database", name, "")
+            self._catalog.forget("database", name, "")
             del self._databases[name]
 
     # ---------------------------------------------------------------------------------- tables
@@ -153,7 +139,7 @@ class Store:
             )
             cursor = self.cursor()
             try:
-                cursor.execute(f"CREATE TABLE {self._place(table)} ({columns})")
+                cursor.execute(f"CREATE TABLE {physical(table)} ({columns})")
             except duckdb.Error as error:
                 raise ServerError(f"cannot create table '{table.name}': {error}") from error
             finally:
@@ -169,8 +155,8 @@ class Store:
                 return
             table = self.table(db, name)
             with self.writer(table):
-                self._execute(f"DROP TABLE {self._place(table)}")
-                self._forget("table", db, name)
+                self._execute(f"DROP TABLE {physical(table)}")
+                self._catalog.forget("table", db, name)
                 del self._tables[db, name]
                 self.versions.drop(table.table_id)
 
@@ -205,12 +191,12 @@ class Store:
         """Remove all rows; the table starts with fresh versions."""
         table = self.table(db, name)
         with self.writer(table):
-            self._execute(f"DELETE FROM {self._place(table)}")
+            self._execute(f"DELETE FROM {physical(table)}")
             self.versions.add(table)
 
     def physical(self, db: str, table: str) -> str:
         """The quoted DuckDB name of a table, to be used in SQL text."""
-        return self._place(self.table(db, table))
+        return physical(self.table(db, table))
 
     def writer(self, table: TableDef) -> threading.RLock:
         """The lock that whoever changes rows of `table` must hold."""
@@ -220,26 +206,14 @@ class Store:
     # -------------------------------------------------------------------------------- publish
 
     def publish(
-        self,
-        db: str,
-        table: str,
-        rows: pa.Table,
-        ops: pa.Array | None = None,
-        *,
-        partial: bool = False,
-        merge_condition: str = "",
-        txn_id: int = 0,
-        check: bool = False,
+        self, db: str, table: str, batch: Batch, *, txn_id: int = 0, check: bool = False
     ) -> int:
         """Make rows visible as one version.
 
         Args:
             db: Database.
             table: Table.
-            rows: Columns by the table's names; all of them, or with `partial` some.
-            ops: Per row 0 for upsert, 1 for delete; None is all upserts.
-            partial: Keep the columns of existing rows that `rows` does not have.
-            merge_condition: A column whose new value must not be less than the present one.
+            batch: The rows.
             txn_id: The transaction; published at most once if not 0.
             check: Refuse if a tablet already has too many versions.
 
@@ -261,7 +235,7 @@ class Store:
                         cursor.execute("ROLLBACK")
                         return self.versions.version(target.table_id)
                 version = self.versions.version(target.table_id) + 1
-                self._apply(cursor, target, rows, ops, partial=partial, condition=merge_condition)
+                apply_batch(cursor, target, batch)
                 if self.data_dir is not None:
                     cursor.execute(
                         "INSERT INTO _meta.published VALUES (?, ?, ?)",
@@ -284,121 +258,13 @@ class Store:
             )
         return self.versions.published(target.table_id)
 
-    def _apply(
-        self,
-        cursor: Any,
-        table: TableDef,
-        rows: pa.Table,
-        ops: pa.Array | None,
-        *,
-        partial: bool,
-        condition: str,
-    ) -> None:
-        if not rows.num_rows:
-            return
-        place = self._place(table)
-        names = [column.name for column in table.columns]
-        if table.keys_type == "DUPLICATE":
-            cursor.register("_batch", rows)
-            cursor.execute(self._insert(table, rows, "_batch"))
-            return
-        keys = [quoted(name) for name in table.key_columns]
-        matches = " AND ".join(f"t.{key} = b.{key}" for key in keys)
-        if table.keys_type == "AGGREGATE":
-            for absent in table.columns:
-                if absent.name not in rows.column_names:
-                    empty = pa.nulls(rows.num_rows, absent.info.arrow)
-                    rows = rows.append_column(absent.name, empty)
-            cursor.register("_batch", self._numbered(rows))
-            self._merge(cursor, table, matches)
-            return
-        rows, ops = last_of_each_key(rows, ops, table.key_columns)
-        if ops is not None:
-            rows = rows.append_column("__op", ops)
-        cursor.register("_batch", rows)
-        source = "_batch"
-        if condition:
-            column = quoted(condition)
-            upsert = "" if ops is None else "b.__op = 1 OR "
-            cursor.execute(
-                f"CREATE TEMP TABLE _kept AS SELECT b.* FROM {source} b LEFT JOIN {place} t"
-                f" ON {matches} WHERE {upsert}t.{column} IS NULL OR b.{column} >= t.{column}"
-            )
-            source = "_kept"
-        if partial and any(name not in rows.column_names for name in names):
-            have = set(rows.column_names)
-            picks = ", ".join(
-                f"b.{quoted(column.name)}"
-                if column.name in have
-                else f"CASE WHEN t.{keys[0]} IS NULL THEN {default_sql(column)}"
-                f" ELSE t.{quoted(column.name)} END AS {quoted(column.name)}"
-                for column in table.columns
-            )
-            picks += "" if ops is None else ", b.__op"
-            cursor.execute(
-                f"CREATE TEMP TABLE _full AS SELECT {picks} FROM {source} b LEFT JOIN {place} t"
-                f" ON {matches}"
-            )
-            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
-            listed = ", ".join(map(quoted, names))
-            where = "" if ops is None else " WHERE __op = 0"
-            cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _full{where}")
-            cursor.execute("DROP TABLE _full")
-        else:
-            cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
-            where = "" if ops is None else " WHERE __op = 0"
-            cursor.execute(self._insert(table, rows, source) + where)
-        if condition:
-            cursor.execute("DROP TABLE _kept")
-
-    def _insert(self, table: TableDef, rows: pa.Table, source: str) -> str:
-        have = set(rows.column_names)
-        picks = []
-        for column in table.columns:
-            name = quoted(column.name)
-            if column.name not in have:
-                picks.append(default_sql(column))
-            elif column.info.nested and pa.types.is_string(rows.schema.field(column.name).type):
-                picks.append(f"TRY_CAST(TRY_CAST({name} AS JSON) AS {column.duckdb_type})")
-            else:
-                picks.append(name)
-        names = ", ".join(quoted(column.name) for column in table.columns)
-        return f"INSERT INTO {self._place(table)} ({names}) SELECT {', '.join(picks)} FROM {source}"
-
-    @staticmethod
-    def _numbered(rows: pa.Table) -> pa.Table:
-        return rows.append_column("__seq", pa.array(np.arange(1, rows.num_rows + 1)))
-
-    def _merge(self, cursor: Any, table: TableDef, matches: str) -> None:
-        place = self._place(table)
-        names = [quoted(column.name) for column in table.columns]
-        listed = ", ".join(names)
-        picks = ", ".join(
-            quoted(column.name)
-            if column.key
-            else _AGGREGATES.get(column.aggregate.upper(), _AGGREGATES[""]).format(
-                quoted(column.name)
-            )
-            + f"::{column.duckdb_type} AS {quoted(column.name)}"
-            for column in table.columns
-        )
-        keys = ", ".join(quoted(name) for name in table.key_columns)
-        cursor.execute(
-            f"CREATE TEMP TABLE _merged AS SELECT {picks} FROM (SELECT 0 AS __seq, {listed} FROM"
-            f" {place} t WHERE EXISTS (SELECT 1 FROM _batch b WHERE {matches})"
-            f" UNION ALL SELECT __seq, {listed} FROM _batch) GROUP BY {keys}"
-        )
-        cursor.execute(f"DELETE FROM {place} t USING _merged b WHERE {matches}")
-        cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _merged")
-        cursor.execute("DROP TABLE _merged")
-
     # ----------------------------------------------------------------------------- accounting
 
     def row_count(self, table: TableDef) -> int:
         """How many rows a table has."""
         cursor = self.cursor()
         try:
-            found = cursor.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
+            found = cursor.execute(f"SELECT count(*) FROM {physical(table)}").fetchone()
             return int(found[0])
         finally:
             cursor.close()
@@ -432,9 +298,6 @@ class Store:
 
     # ------------------------------------------------------------------------------- metadata
 
-    def _place(self, table: TableDef) -> str:
-        return f"main.{quoted(f't{table.table_id}')}"
-
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id
@@ -448,20 +311,8 @@ class Store:
         finally:
             cursor.close()
 
-    def _save(self, kind: str, db: str, name: str, number: int, data: Any) -> None:
-        self._forget(kind, db, name)
-        self._execute(
-            "INSERT INTO _meta.objects VALUES (?, ?, ?, ?, ?)",
-            [kind, db, name, number, json.dumps(data)],
-        )
-
     def _save_table(self, table: TableDef) -> None:
-        self._save("table", table.db, table.name, table.table_id, table.to_json())
-
-    def _forget(self, kind: str, db: str, name: str) -> None:
-        self._execute(
-            "DELETE FROM _meta.objects WHERE kind = ? AND db = ? AND name = ?", [kind, db, name]
-        )
+        self._catalog.save("table", table.db, table.name, table.table_id, table.to_json())
 
     def _save_rowsets(self) -> None:
         if self.data_dir is None:
@@ -470,58 +321,20 @@ class Store:
             for table in self.all_tables():
                 tablets = self.versions.tablets(table.table_id)
                 facts = [max(t.rowsets for t in tablets), self.versions.version(table.table_id)]
-                self._save("rowsets", table.db, table.name, table.table_id, facts)
+                self._catalog.save("rowsets", table.db, table.name, table.table_id, facts)
 
     def _recover(self) -> None:
-        run = self._connection.execute
-        run("CREATE SCHEMA IF NOT EXISTS _meta")
-        run(
-            "CREATE TABLE IF NOT EXISTS _meta.objects"
-            " (kind VARCHAR, db VARCHAR, name VARCHAR, number BIGINT, data VARCHAR)"
-        )
-        run(
-            "CREATE TABLE IF NOT EXISTS _meta.published"
-            " (txn_id BIGINT, table_id BIGINT, version BIGINT)"
-        )
-        found = run("SELECT kind, db, name, number, data FROM _meta.objects").fetchall()
-        published = dict(
-            run("SELECT table_id, max(version) FROM _meta.published GROUP BY 1").fetchall()
-        )
-        rowsets = {
-            number: json.loads(data) for kind, _, _, number, data in found if kind == "rowsets"
-        }
+        found = self._catalog.objects()
+        published = self._catalog.versions()
+        rowsets = {number: data for kind, _, _, number, data in found if kind == "rowsets"}
         for kind, db, name, number, data in found:
             if kind == "database":
-                self._databases[db] = DatabaseDef(db, number, json.loads(data))
+                self._databases[db] = DatabaseDef(db, number, data)
                 self._next_id = max(self._next_id, number)
             elif kind == "table":
-                table = TableDef.from_json(json.loads(data))
+                table = TableDef.from_json(data)
                 self._tables[db, name] = table
                 self._next_id = max(self._next_id, *table.tablet_ids)
                 version = published.get(number, 1)
                 count, at = rowsets.get(number, (1, 1))
                 self.versions.add(table, version, count + max(0, version - at))
-
-
-def default_sql(column: Any) -> str:
-    """The DuckDB expression of a column's default."""
-    if column.default is None:
-        return f"CAST(NULL AS {column.duckdb_type})"
-    if column.default.upper().startswith(("CURRENT_TIMESTAMP", "NOW(")):
-        return "CAST(now() AS TIMESTAMP)"
-    if column.default.lower().strip("()") == "uuid":
-        return "CAST(uuid() AS VARCHAR)"
-    text = column.default.replace("'", "''")
-    return f"CAST('{text}' AS {column.duckdb_type})"
-
-
-def last_of_each_key(
-    rows: pa.Table, ops: pa.Array | None, keys: list[str]
-) -> tuple[pa.Table, pa.Array | None]:
-    """Only the last row of each key, in the order of the rows."""
-    numbered = rows.select(keys).append_column("__row", pa.array(np.arange(rows.num_rows)))
-    last = numbered.group_by(keys).aggregate([("__row", "max")]).column("__row_max")
-    if len(last) == rows.num_rows:
-        return rows, ops
-    places = pc.take(last, pc.sort_indices(last)).combine_chunks()
-    return rows.take(places), None if ops is None else ops.take(places)

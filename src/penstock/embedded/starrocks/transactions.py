@@ -1,56 +1,26 @@
-"""Labels and load transactions: begin, load, prepare, commit, publish, rollback.
+"""The load transaction API: begin, load, prepare, commit, publish, rollback.
 
-States: PREPARE -> PREPARED -> COMMITTED -> VISIBLE, or ABORTED. With a data directory a prepared
-transaction is an Arrow file and a line of the journal, both on disk before the answer is sent.
+With a data directory a prepared transaction is on disk before the answer is sent.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-from pyarrow import ipc
-
-from penstock.embedded.starrocks.load import OP, LoadOptions, ParsedLoad, parse_body
+from penstock.embedded.starrocks.journal import Journal
+from penstock.embedded.starrocks.labels import Labels
+from penstock.embedded.starrocks.load import LoadOptions, parse_body
 from penstock.embedded.starrocks.model import LoadRecord, ServerError
+from penstock.embedded.starrocks.transaction import DONE, RUNNING, TableLoad, Transaction
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from penstock.embedded.starrocks.store import Store
-
-RUNNING = ("PREPARE", "PREPARED")
-DONE = ("COMMITTED", "VISIBLE")
-
-
-@dataclass(slots=True)
-class Transaction:
-    """A load transaction: what others may see of it is its `record`."""
-
-    record: LoadRecord
-    loads: list[ParsedLoad] = field(default_factory=list)
-    loaded_once: bool = False
-    max_filter_ratio: float = 0.0
-    partial: bool = False
-    merge_condition: str = ""
-    failed: str = ""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    forgotten: bool = False
-    publishing: Future[None] | None = None
-
-    @property
-    def label(self) -> str:
-        """Its label."""
-        return self.record.label
 
 
 class Transactions:
@@ -62,22 +32,18 @@ class Transactions:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.label_keep_max_second = 259_200
-        self.label_keep_max_num = 1000
-        self.max_running_txn_num_per_db = 1000
+        self.labels = Labels(store.clock, self.abort)
         self.empty_load_as_error = True
         self.error_url = "http://127.0.0.1:8040"
-        self._labels: dict[tuple[str, str], Transaction] = {}
         self._errors: dict[str, str] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._publishers = ThreadPoolExecutor(8, "starrocks-publish")
         self._next_id = 1000
-        self._journal: Any = None
-        self._dir: Path | None = None
+        self._journal: Journal | None = None
         if store.data_dir is not None:
-            self._dir = store.data_dir / "transactions"
-            self._dir.mkdir(exist_ok=True)
-            self._recover(self._dir)
+            keep = self.labels.keep_max_num * 2
+            self._journal = Journal(store.data_dir / "transactions", keep)
+            self._recover(self._journal)
         self._stop = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="starrocks-labels", daemon=True)
         self._sweeper.start()
@@ -94,8 +60,7 @@ class Transactions:
 
     def find(self, db: str, label: str) -> Transaction | None:
         """The transaction that has the label, if it is still known."""
-        self.expire()
-        return self._labels.get((db, label))
+        return self.labels.find(db, label)
 
     def state(self, db: str, label: str) -> tuple[str, str]:
         """State and reason of a label, as `get_load_state` reports them."""
@@ -104,8 +69,7 @@ class Transactions:
 
     def running(self) -> list[LoadRecord]:
         """Records of what is in PREPARE or PREPARED."""
-        with self._lock:
-            return [t.record for t in self._labels.values() if t.record.state in RUNNING]
+        return self.labels.running()
 
     def error_log(self, name: str) -> str | None:
         """The text of an error log."""
@@ -137,30 +101,16 @@ class Transactions:
         self.store.table(db, table)
         if wait:
             self.store.profile.wait("begin", self.store.clock)
-        self.expire()
         with self._lock:
-            known = self._labels.get((db, label))
-            if known is not None and known.record.state != "ABORTED":
-                raise ServerError(
-                    f"Label [{label}] has already been used.",
-                    status="LABEL_ALREADY_EXISTS",
-                    existing="RUNNING" if known.record.state in RUNNING else "FINISHED",
-                )
-            count = sum(r.db == db for r in self.running())
-            if count >= self.max_running_txn_num_per_db:
-                raise ServerError(
-                    f"current running txns on db {db} is {count}, larger than limit "
-                    f"{self.max_running_txn_num_per_db}"
-                )
             self._next_id += 1
-            record = LoadRecord(self._next_id, label, db, table, user=user, kind=kind)
-            record.begin_ms = self.store.clock.now_ms()
-            record.timeout_ms = int(timeout * 1000)
-            transaction = Transaction(record)
-            self._labels.pop((db, label), None)
-            self._labels[db, label] = transaction
-            self.store.load_history.append(record)
-            return transaction
+            txn_id = self._next_id
+        record = LoadRecord(txn_id, label, db, table, user=user, kind=kind)
+        record.begin_ms = self.store.clock.now_ms()
+        record.timeout_ms = int(timeout * 1000)
+        transaction = Transaction(record)
+        self.labels.claim(transaction)
+        self.store.load_history.append(record)
+        return transaction
 
     def load(
         self, label: str, db: str, table: str, options: LoadOptions, body: bytes
@@ -231,7 +181,7 @@ class Transactions:
         if record.state == "PREPARE" and not reason:
             self._context(label, db, table)
         with self._exclusive(transaction):
-            self._abort(transaction, reason or "User Abort")
+            self.abort(transaction, reason or "User Abort")
         return transaction, ""
 
     def stream_load(
@@ -252,14 +202,22 @@ class Transactions:
 
     def forget_context(self, db: str, label: str) -> None:
         """Lose the backend's part of a transaction, as a restart of the backend does."""
-        found = self._labels.get((db, label))
+        found = self.find(db, label)
         if found is not None:
             found.forgotten = True
-            found.loads.clear()
+            found.tables.clear()
 
     def abort(self, transaction: Transaction, reason: str) -> None:
-        """Abort a running transaction after a failure."""
-        self._abort(transaction, reason)
+        """Abort a running transaction."""
+        record = transaction.record
+        if record.state not in RUNNING:
+            return
+        was = record.state
+        record.reason = reason
+        record.finish_ms = self.store.clock.now_ms()
+        record.state = "ABORTED"
+        self._note(transaction, durable=was == "PREPARED")
+        self._release(transaction)
 
     # ----------------------------------------------------------------------------------- parts
 
@@ -288,8 +246,7 @@ class Transactions:
             raise ServerError("empty label", status="INVALID_ARGUMENT")
         found = self.find(db, label)
         if found is None:
-            with self._lock:
-                other = [t for (_, name), t in self._labels.items() if name == label]
+            other = self.labels.everywhere(label)
             running = [t for t in other if t.record.state == "PREPARE" and not t.forgotten]
             if running:
                 raise ServerError(
@@ -326,14 +283,11 @@ class Transactions:
                 raise ServerError(  # noqa: TRY301
                     f"merge condition column {options.merge_condition} is unknown"
                 )
-            transaction.loads.append(parse_body(table, body, options))
+            parsed = parse_body(table, body, options)
         except ServerError as error:
-            self._abort(transaction, error.message)
+            self.abort(transaction, error.message)
             raise
-        transaction.loaded_once = True
-        transaction.max_filter_ratio = options.max_filter_ratio
-        transaction.partial = options.partial_update
-        transaction.merge_condition = options.merge_condition
+        transaction.tables.setdefault(record.table, TableLoad()).add(parsed, options)
         record.load_bytes += len(body)
 
     def _prepare(
@@ -343,14 +297,14 @@ class Transactions:
         try:
             if wait:
                 self.store.profile.wait("prepare", self.store.clock)
-            if not transaction.loaded_once:
+            if not transaction.tables:
                 text = f"transaction with label {record.label} hasn't send any data yet"
                 raise ServerError(text)  # noqa: TRY301
             self._count(transaction)
-            if self._dir is not None:
-                self._stage(transaction, self._dir)
+            if self._journal is not None:
+                self._journal.stage(transaction)
         except ServerError as error:
-            self._abort(transaction, error.message)
+            self.abort(transaction, error.message)
             raise
         if prepared_timeout:
             record.prepared_timeout_ms = int(prepared_timeout * 1000)
@@ -359,7 +313,7 @@ class Transactions:
         self._note(transaction, durable=True)
 
     def _count(self, transaction: Transaction) -> None:
-        record, loads = transaction.record, transaction.loads
+        record, loads = transaction.record, transaction.loads()
         record.total_rows = sum(load.total for load in loads)
         record.filtered_rows = sum(load.filtered for load in loads)
         record.unselected_rows = sum(load.unselected for load in loads)
@@ -370,7 +324,8 @@ class Transactions:
             self._errors[name] = "".join(line + "\n" for line in record.error_rows)
             record.error_url = f"{self.error_url}/api/_load_error_log?file={name}"
         selected = record.total_rows - record.unselected_rows
-        if selected and record.filtered_rows / selected > transaction.max_filter_ratio:
+        ratio = max(part.max_filter_ratio for part in transaction.tables.values())
+        if selected and record.filtered_rows / selected > ratio:
             raise ServerError("too many filtered rows")
         if not record.loaded_rows and self.empty_load_as_error:
             raise ServerError("all partitions have no load data")
@@ -395,173 +350,38 @@ class Transactions:
     def _publish(self, transaction: Transaction) -> None:
         record = transaction.record
         self.store.profile.wait("publish", self.store.clock)
-        rows, ops = _joined(transaction.loads)
-        self.store.publish(
-            record.db,
-            record.table,
-            rows,
-            ops,
-            partial=transaction.partial,
-            merge_condition=transaction.merge_condition,
-            txn_id=record.txn_id,
-        )
+        for table, part in transaction.tables.items():
+            self.store.publish(record.db, table, part.batch(), txn_id=record.txn_id)
         record.finish_ms = self.store.clock.now_ms()
         record.state = "VISIBLE"
         self._note(transaction, durable=False)
-        transaction.loads.clear()
-        self._unstage(record.txn_id)
+        self._release(transaction)
 
-    def _abort(self, transaction: Transaction, reason: str) -> None:
-        record = transaction.record
-        if record.state not in RUNNING:
-            return
-        was = record.state
-        record.reason = reason
-        record.finish_ms = self.store.clock.now_ms()
-        record.state = "ABORTED"
-        transaction.loads.clear()
-        self._note(transaction, durable=was == "PREPARED")
-        self._unstage(record.txn_id)
+    def _release(self, transaction: Transaction) -> None:
+        """Let go of the rows of a transaction that is over."""
+        if self._journal is not None:
+            self._journal.unstage(transaction)
+        transaction.tables.clear()
 
-    # --------------------------------------------------------------------------------- retention
-
-    def expire(self) -> None:
-        """Abort what is over its time, forget labels beyond their retention."""
-        now = self.store.clock.now_ms()
-        with self._lock:
-            for transaction in list(self._labels.values()):
-                record = transaction.record
-                late = (
-                    record.state == "PREPARE" and now > record.begin_ms + record.timeout_ms
-                ) or (
-                    record.state == "PREPARED"
-                    and now > record.prepared_ms + record.prepared_timeout_ms
-                )
-                if late and transaction.lock.acquire(blocking=False):
-                    try:
-                        self._abort(transaction, "timeout by txn manager")
-                    finally:
-                        transaction.lock.release()
-            if len(self._labels) <= self.label_keep_max_num and not self._oldest_is_old(now):
-                return
-            final = [
-                (key, t.record.finish_ms)
-                for key, t in self._labels.items()
-                if t.record.state in ("VISIBLE", "ABORTED")
-            ]
-            over = len(final) - self.label_keep_max_num
-            for place, (key, finished) in enumerate(final):
-                if place < over or now - finished > self.label_keep_max_second * 1000:
-                    del self._labels[key]
-
-    def _oldest_is_old(self, now: int) -> bool:
-        oldest = next(iter(self._labels.values()), None)
-        return oldest is not None and (
-            now - oldest.record.begin_ms > self.label_keep_max_second * 1000
-        )
+    def _note(self, transaction: Transaction, *, durable: bool) -> None:
+        if self._journal is not None:
+            self._journal.note(transaction, durable=durable)
 
     def _sweep(self) -> None:
         while not self._stop.wait(1.0):
-            self.expire()
+            self.labels.expire()
 
-    # -------------------------------------------------------------------------------- durability
-
-    def _stage(self, transaction: Transaction, directory: Path) -> None:
-        rows, ops = _joined(transaction.loads)
-        if ops is not None:
-            rows = rows.append_column(OP, ops)
-        path = directory / f"{transaction.record.txn_id}.arrow"
-        with path.open("wb") as file:
-            with ipc.new_file(file, rows.schema) as writer:
-                writer.write_table(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_directory(directory)
-
-    def _unstage(self, txn_id: int) -> None:
-        if self._dir is not None:
-            (self._dir / f"{txn_id}.arrow").unlink(missing_ok=True)
-
-    def _note(self, transaction: Transaction, *, durable: bool) -> None:
-        if self._journal is None:
-            return
-        data = asdict(transaction.record)
-        data["partial"] = transaction.partial
-        data["merge_condition"] = transaction.merge_condition
-        with self._lock:
-            self._journal.write(json.dumps(data).encode() + b"\n")
-            self._journal.flush()
-        if durable:
-            os.fsync(self._journal.fileno())
-
-    def _recover(self, directory: Path) -> None:
-        path = directory / "journal.jsonl"
-        last: dict[int, dict[str, Any]] = {}
-        if path.exists():
-            for line in path.read_bytes().splitlines():
-                try:
-                    data = json.loads(line)
-                except ValueError:
-                    continue  # the last line, cut by a crash before anyone was told
-                last.pop(data["txn_id"], None)
-                last[data["txn_id"]] = data
-        fresh = path.with_suffix(".new")
-        kept = list(last.values())[-self.label_keep_max_num * 2 :]
-        with fresh.open("wb") as file:
-            file.writelines(json.dumps(data).encode() + b"\n" for data in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        _sync_directory(directory)
-        self._journal = path.open("ab")
-        for data in kept:
-            self._restore(data, directory)
-        self._next_id = max(self._next_id, *last) if last else self._next_id
-
-    def _restore(self, data: dict[str, Any], directory: Path) -> None:
-        partial, condition = data.pop("partial"), data.pop("merge_condition")
-        transaction = Transaction(
-            LoadRecord(**data), partial=partial, merge_condition=condition, loaded_once=True
-        )
-        record = transaction.record
-        self._labels[record.db, record.label] = transaction
-        self.store.load_history.append(record)
-        if record.state in ("PREPARED", "COMMITTED"):
-            staged = directory / f"{record.txn_id}.arrow"
-            if staged.exists():
-                rows = ipc.open_file(pa.BufferReader(staged.read_bytes())).read_all()
-                ops = None
-                if OP in rows.column_names:
-                    ops = rows.column(OP).combine_chunks()
-                    rows = rows.drop_columns([OP])
-                transaction.loads = [ParsedLoad(rows, ops, 0, 0, 0, [])]
-            elif record.state == "PREPARED":
-                self._abort(transaction, "staged data is missing")
-        if record.state == "COMMITTED" and transaction.loads:
-            self._publish(transaction)
-        elif record.state == "COMMITTED":
-            record.state = "VISIBLE"  # a staged file goes only after its publish
-        elif record.state == "PREPARE":
-            self._abort(transaction, "the server was restarted")
-
-
-def _joined(loads: list[ParsedLoad]) -> tuple[pa.Table, pa.Array | None]:
-    """The rows of several loads as one batch."""
-    if len(loads) == 1:
-        return loads[0].rows, loads[0].ops
-    rows = pa.concat_tables([load.rows for load in loads])
-    if all(load.ops is None for load in loads):
-        return rows, None
-    parts = [
-        pa.array([0] * load.rows.num_rows, pa.int8()) if load.ops is None else load.ops
-        for load in loads
-    ]
-    return rows, pa.concat_arrays(parts)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    def _recover(self, journal: Journal) -> None:
+        for transaction in journal.recover():
+            record = transaction.record
+            self._next_id = max(self._next_id, record.txn_id)
+            self.labels.keep(transaction)
+            self.store.load_history.append(record)
+            if record.state == "PREPARE":
+                self.abort(transaction, "the server was restarted")
+            elif record.state == "PREPARED" and not transaction.loads():
+                self.abort(transaction, "staged data is missing")
+            elif record.state == "COMMITTED" and transaction.loads():
+                self._publish(transaction)
+            elif record.state == "COMMITTED":
+                record.state = "VISIBLE"  # staged files go only after their publish

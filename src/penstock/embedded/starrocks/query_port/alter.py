@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from penstock.embedded.starrocks.publish import default_sql
 from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
 from penstock.embedded.starrocks.query_port.definition import column_def
 from penstock.embedded.starrocks.query_port.failure import analysis_error, syntax_error
 from penstock.embedded.starrocks.query_port.lexer import quote_name
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.variables import AlterJob
-from penstock.embedded.starrocks.store import default_sql
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TableDef

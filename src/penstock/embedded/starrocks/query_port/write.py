@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from penstock.embedded.starrocks.model import LoadRecord
+from penstock.embedded.starrocks.publish import Batch, default_sql
 from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.query_port.lexer import Cursor, quote_name
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
-from penstock.embedded.starrocks.store import default_sql
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
@@ -50,7 +50,7 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
     rows = _fitting(queries, table, columns, source)
     if overwrite:
         queries.store.truncate(table.db, table.name)
-    queries.store.publish(table.db, table.name, rows, check=True)
+    queries.store.publish(table.db, table.name, Batch(rows), check=True)
     _record(queries, table, label, rows.num_rows, begin)
     return Done(rows.num_rows, f"{{'label':'{label}', 'status':'VISIBLE'}}")
 

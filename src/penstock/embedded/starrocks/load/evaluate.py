@@ -1,0 +1,75 @@
+"""Derived columns and the `where` filter of a load, by DuckDB over the source fields."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.publish import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.embedded.starrocks.model import TableDef
+
+OP = "__op"
+
+
+def evaluate(
+    table: TableDef,
+    columns: Mapping[str, pa.Array],
+    derived: Sequence[tuple[str, str]],
+    condition: str,
+) -> tuple[dict[str, pa.Array], int]:
+    """The columns for the table, and how many rows the condition left out."""
+    replaced = {name for name, _ in derived}
+    picks = [
+        quoted(name)
+        for name in columns
+        if (name == OP or table.column(name)) and name not in replaced
+    ]
+    picks += [f"{_expression(text)} AS {quoted(name)}" for name, text in derived]
+    where = f" WHERE {_expression(condition)}" if condition else ""
+    count = len(next(iter(columns.values())))
+    with scratch() as database:
+        database.register("source", pa.table(dict(columns)))
+        try:
+            try:
+                typed = _typed_fields(table, columns, "VARCHAR")
+                found = _query(database, picks, typed, where)
+            except duckdb.BinderException:  # arithmetic on text fields
+                typed = _typed_fields(table, columns, "DOUBLE")
+                found = _query(database, picks, typed, where)
+        except duckdb.Error as error:
+            raise ServerError(f"cannot evaluate the columns of the load: {error}") from error
+    result = {name: found.column(name).combine_chunks() for name in found.column_names}
+    return result, count - found.num_rows
+
+
+def scratch() -> Any:
+    """A DuckDB of its own for one expression; cannot reach files."""
+    return duckdb.connect(":memory:", config={"threads": "1", "enable_external_access": "false"})
+
+
+def _query(database: Any, picks: Sequence[str], typed: str, where: str) -> pa.Table:
+    text = f"SELECT {', '.join(picks)} FROM (SELECT {typed} FROM source){where}"
+    return database.sql(text).to_arrow_table()
+
+
+def _expression(text: str) -> str:
+    return re.sub(r"`([^`]*)`", r'"\1"', text)
+
+
+def _typed_fields(table: TableDef, columns: Mapping[str, pa.Array], other: str) -> str:
+    """Source fields named like a column have its type, the remaining ones are `other`."""
+    picks = []
+    for name in columns:
+        column = table.column(name)
+        kind = column.duckdb_type if column and not column.info.nested else other
+        kind = "VARCHAR" if name == OP or (column and column.info.nested) else kind
+        picks.append(f"TRY_CAST({quoted(name)} AS {kind}) AS {quoted(name)}")
+    return ", ".join(picks)

@@ -1,0 +1,179 @@
+"""Puts a batch of rows into a table by its model; runs inside the caller's DuckDB transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.model import ColumnDef, TableDef
+
+_AGGREGATES = {
+    "SUM": "sum({0})",
+    "MIN": "min({0})",
+    "MAX": "max({0})",
+    "REPLACE": "arg_max_null({0}, __seq)",
+    "REPLACE_IF_NOT_NULL": "arg_max({0}, __seq)",
+    "": "arg_max_null({0}, __seq)",
+}
+
+
+def quoted(name: str) -> str:
+    """`name` as a DuckDB identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def physical(table: TableDef) -> str:
+    """The DuckDB name of the table that holds the rows."""
+    return f"main.{quoted(f't{table.table_id}')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows for one table.
+
+    Args:
+        rows: Columns by the table's names; all of them, or with `partial` some.
+        ops: Per row 0 for upsert, 1 for delete; None is all upserts.
+        partial: Keep the columns of existing rows that `rows` does not have.
+        merge_condition: A column whose new value must not be less than the present one.
+    """
+
+    rows: pa.Table
+    ops: pa.Array | None = None
+    partial: bool = False
+    merge_condition: str = ""
+
+
+def apply_batch(cursor: Any, table: TableDef, batch: Batch) -> None:
+    """Change the rows of `table`; the last row of a key in the batch wins."""
+    if not batch.rows.num_rows:
+        return
+    if table.keys_type == "DUPLICATE":
+        cursor.register("_batch", batch.rows)
+        cursor.execute(_insert(table, batch.rows, "_batch"))
+    elif table.keys_type == "AGGREGATE":
+        _merge(cursor, table, batch.rows)
+    else:
+        _upsert(cursor, table, batch)
+
+
+def _matches(table: TableDef) -> str:
+    return " AND ".join(f"t.{quoted(key)} = b.{quoted(key)}" for key in table.key_columns)
+
+
+def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
+    place, matches = physical(table), _matches(table)
+    rows, ops = last_of_each_key(batch.rows, batch.ops, table.key_columns)
+    if ops is not None:
+        rows = rows.append_column("__op", ops)
+    cursor.register("_batch", rows)
+    source = "_batch"
+    if batch.merge_condition:
+        column = quoted(batch.merge_condition)
+        upsert = "" if ops is None else "b.__op = 1 OR "
+        cursor.execute(
+            f"CREATE TEMP TABLE _kept AS SELECT b.* FROM {source} b LEFT JOIN {place} t"
+            f" ON {matches} WHERE {upsert}t.{column} IS NULL OR b.{column} >= t.{column}"
+        )
+        source = "_kept"
+    names = [column.name for column in table.columns]
+    where = "" if ops is None else " WHERE __op = 0"
+    if batch.partial and any(name not in rows.column_names for name in names):
+        _fill(cursor, table, rows, source)
+        cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
+        listed = ", ".join(map(quoted, names))
+        cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _full{where}")
+        cursor.execute("DROP TABLE _full")
+    else:
+        cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
+        cursor.execute(_insert(table, rows, source) + where)
+    if batch.merge_condition:
+        cursor.execute("DROP TABLE _kept")
+
+
+def _fill(cursor: Any, table: TableDef, rows: pa.Table, source: str) -> None:
+    """`_full`: the rows of a partial update with the columns they lack from the present rows."""
+    have = set(rows.column_names)
+    key = quoted(table.key_columns[0])
+    picks = ", ".join(
+        f"b.{quoted(column.name)}"
+        if column.name in have
+        else f"CASE WHEN t.{key} IS NULL THEN {default_sql(column)}"
+        f" ELSE t.{quoted(column.name)} END AS {quoted(column.name)}"
+        for column in table.columns
+    )
+    picks += ", b.__op" if "__op" in have else ""
+    cursor.execute(
+        f"CREATE TEMP TABLE _full AS SELECT {picks} FROM {source} b LEFT JOIN {physical(table)} t"
+        f" ON {_matches(table)}"
+    )
+
+
+def _insert(table: TableDef, rows: pa.Table, source: str) -> str:
+    have = set(rows.column_names)
+    picks = []
+    for column in table.columns:
+        name = quoted(column.name)
+        if column.name not in have:
+            picks.append(default_sql(column))
+        elif column.info.nested and pa.types.is_string(rows.schema.field(column.name).type):
+            picks.append(f"TRY_CAST(TRY_CAST({name} AS JSON) AS {column.duckdb_type})")
+        else:
+            picks.append(name)
+    names = ", ".join(quoted(column.name) for column in table.columns)
+    return f"INSERT INTO {physical(table)} ({names}) SELECT {', '.join(picks)} FROM {source}"
+
+
+def _merge(cursor: Any, table: TableDef, rows: pa.Table) -> None:
+    for absent in table.columns:
+        if absent.name not in rows.column_names:
+            rows = rows.append_column(absent.name, pa.nulls(rows.num_rows, absent.info.arrow))
+    rows = rows.append_column("__seq", pa.array(np.arange(1, rows.num_rows + 1)))
+    cursor.register("_batch", rows)
+    place, matches = physical(table), _matches(table)
+    listed = ", ".join(quoted(column.name) for column in table.columns)
+    picks = ", ".join(
+        quoted(column.name)
+        if column.key
+        else _AGGREGATES.get(column.aggregate.upper(), _AGGREGATES[""]).format(quoted(column.name))
+        + f"::{column.duckdb_type} AS {quoted(column.name)}"
+        for column in table.columns
+    )
+    keys = ", ".join(quoted(name) for name in table.key_columns)
+    cursor.execute(
+        f"CREATE TEMP TABLE _merged AS SELECT {picks} FROM (SELECT 0 AS __seq, {listed} FROM"
+        f" {place} t WHERE EXISTS (SELECT 1 FROM _batch b WHERE {matches})"
+        f" UNION ALL SELECT __seq, {listed} FROM _batch) GROUP BY {keys}"
+    )
+    cursor.execute(f"DELETE FROM {place} t USING _merged b WHERE {matches}")
+    cursor.execute(f"INSERT INTO {place} ({listed}) SELECT {listed} FROM _merged")
+    cursor.execute("DROP TABLE _merged")
+
+
+def default_sql(column: ColumnDef) -> str:
+    """The DuckDB expression of a column's default."""
+    if column.default is None:
+        return f"CAST(NULL AS {column.duckdb_type})"
+    if column.default.upper().startswith(("CURRENT_TIMESTAMP", "NOW(")):
+        return "CAST(now() AS TIMESTAMP)"
+    if column.default.lower().strip("()") == "uuid":
+        return "CAST(uuid() AS VARCHAR)"
+    text = column.default.replace("'", "''")
+    return f"CAST('{text}' AS {column.duckdb_type})"
+
+
+def last_of_each_key(
+    rows: pa.Table, ops: pa.Array | None, keys: list[str]
+) -> tuple[pa.Table, pa.Array | None]:
+    """Only the last row of each key, in the order of the rows."""
+    numbered = rows.select(keys).append_column("__row", pa.array(np.arange(rows.num_rows)))
+    last = numbered.group_by(keys).aggregate([("__row", "max")]).column("__row_max")
+    if len(last) == rows.num_rows:
+        return rows, ops
+    places = pc.take(last, pc.sort_indices(last)).combine_chunks()
+    return rows.take(places), None if ops is None else ops.take(places)
