@@ -2,103 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import http.client
-import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
+from tests.unit.embedded.load_client import AUTH, Client, make_tables
 
+from penstock.embedded.starrocks.faults import Fault
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.profile import Profile
-from penstock.embedded.starrocks.routes import Fault
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
 from penstock.embedded.starrocks.store import Store
 from penstock.embedded.starrocks.transactions import Transactions
-
-AUTH = "Basic " + base64.b64encode(b"root:secret").decode()
-
-
-def make_tables(store: Store) -> None:
-    store.create_database("d")
-    columns = [ColumnDef("id", "int"), ColumnDef("b", "varchar(10)"), ColumnDef("c", "int")]
-    store.create_table(TableDef("d", "t", columns, "PRIMARY", ["id"], buckets=2))
-    more = [
-        ColumnDef("id", "int", nullable=False),
-        ColumnDef("x", "decimal(10,2)"),
-        ColumnDef("ts", "datetime"),
-    ]
-    store.create_table(TableDef("d", "dup", more, "DUPLICATE", ["id"]))
-    named = [ColumnDef("编号", "int"), ColumnDef("名称", "string")]
-    store.create_table(TableDef("d", "表", named, "PRIMARY", ["编号"]))
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedStarRocks]:
-    made = EmbeddedStarRocks(query_port=None, password="secret")
-    make_tables(made.store)
-    with made:
-        yield made
-
-
-class Client:
-    def __init__(self, server: EmbeddedStarRocks) -> None:
-        self.server = server
-        self.redirects = 0
-
-    def call(self, method: str, path: str, body: bytes = b"", port: int = 0, **headers: Any) -> Any:
-        port = port or self.server.fe_http_port
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            connection.putrequest(method, path)
-            for name, value in {"Authorization": AUTH, "Expect": "100-continue", **headers}.items():
-                connection.putheader(name, value.encode())
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders()
-            if port == self.server.be_http_port:
-                connection.send(body)
-            answer = connection.getresponse()
-            data = answer.read()
-            if answer.status == 307:
-                self.redirects += 1
-                place = urlsplit(answer.headers["Location"])
-                assert place.port == self.server.be_http_port
-                target = place.path + ("?" + place.query if place.query else "")
-                return self.call(method, target, body, self.server.be_http_port, **headers)
-            return json.loads(data)
-        finally:
-            connection.close()
-
-    def stream(self, table: str, body: str | bytes, **headers: Any) -> Any:
-        raw = body.encode() if isinstance(body, str) else body
-        return self.call("PUT", f"/api/d/{quote(table)}/_stream_load", raw, **headers)
-
-    def txn(self, operation: str, label: str, body: str = "", table: str = "t", **more: str) -> Any:
-        method = "PUT" if operation == "load" else "POST"
-        headers: dict[str, Any] = {"label": label, "db": "d", "table": table, **more}
-        return self.call(method, f"/api/transaction/{operation}", body.encode(), **headers)
-
-    def rows(self, table: str = "t") -> list[Any]:
-        name = self.server.store.physical("d", table)
-        return list(
-            self.server.store.cursor().execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()
-        )
-
-    def state(self, label: str) -> Any:
-        return self.call("GET", f"/api/d/get_load_state?label={label}")["state"]
-
-
-@pytest.fixture
-def client(server: EmbeddedStarRocks) -> Client:
-    return Client(server)
 
 
 def test_stream_load_is_redirected_and_loads(client: Client) -> None:
@@ -182,11 +103,7 @@ def test_bad_rows_and_their_log(client: Client) -> None:
     answer = client.stream("dup", "x\t1\t2020-01-01\n2\t1.239\tnever\n3\t1\n")
     assert (answer["Status"], answer["Message"]) == ("Fail", "too many filtered rows")
     assert answer["NumberFilteredRows"] == 2
-    place = urlsplit(answer["ErrorURL"])
-    connection = http.client.HTTPConnection("127.0.0.1", place.port or 0)
-    connection.request("GET", f"{place.path}?{place.query}")
-    text = connection.getresponse().read().decode()
-    connection.close()
+    text = client.error_log(answer)
     assert "Error: NULL value in non-nullable column 'id'. Row: [x, 1, 2020-01-01]" in text
     assert "Target column count: 3 doesn't match source value column count: 2." in text
     answer = client.stream("dup", "2\t1.239\tnever\n4\t1\t2020-01-01 01:02:03.5\n")
@@ -271,9 +188,7 @@ def test_too_many_versions(client: Client, server: EmbeddedStarRocks) -> None:
     assert answer["Message"].startswith(wanted)
     client.txn("begin", "v")
     assert client.txn("load", "v", "1\tx\t1\n")["Status"] == "SERVICE_UNAVAILABLE"
-    assert server.store.versions.compact() == 0
-    server.store.config.set("update_compaction_per_tablet_min_interval_seconds", 0)
-    assert server.store.versions.compact() == 2
+    assert server.store.compactor.compact_all() == 2
     assert client.stream("t", "1\tx\t1\n")["Status"] == "Success"
 
 

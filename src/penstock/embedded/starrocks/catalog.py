@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from penstock.embedded.starrocks.model import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Catalog:
@@ -28,7 +31,7 @@ class Catalog:
         )
         connection.execute(
             "CREATE TABLE IF NOT EXISTS _meta.published"
-            " (txn_id BIGINT, table_id BIGINT, version BIGINT)"
+            " (txn_id BIGINT, partition_id BIGINT, version BIGINT)"
         )
 
     def objects(self) -> list[tuple[str, str, str, int, Any]]:
@@ -71,7 +74,34 @@ class Catalog:
             finally:
                 cursor.close()
 
+    def published(self, cursor: Any, txn_id: int, versions: Mapping[int, int]) -> None:
+        """Note inside the transaction of `cursor` what becomes visible with it.
+
+        Args:
+            cursor: A connection that runs the publish.
+            txn_id: The load transaction; 0 for a statement.
+            versions: The new version of each partition.
+        """
+        for partition_id, version in versions.items():
+            cursor.execute(
+                "INSERT INTO _meta.published VALUES (?, ?, ?)", [txn_id, partition_id, version]
+            )
+
     def versions(self) -> dict[int, int]:
-        """The last published version of each table that has one."""
-        query = "SELECT table_id, max(version) FROM _meta.published GROUP BY 1"
+        """The last published version of each partition that has one."""
+        query = "SELECT partition_id, max(version) FROM _meta.published GROUP BY 1"
         return dict(self._connection.execute(query).fetchall())
+
+    def transactions(self) -> set[int]:
+        """The load transactions that were published; forgets all but the newest.
+
+        A transaction is asked for again only while its journal line says COMMITTED, so few of the
+        newest suffice.
+        """
+        self._connection.execute(
+            "DELETE FROM _meta.published p WHERE txn_id < (SELECT max(txn_id) - 10000 FROM"
+            " _meta.published) AND version < (SELECT max(version) FROM _meta.published o"
+            " WHERE o.partition_id = p.partition_id)"
+        )
+        query = "SELECT DISTINCT txn_id FROM _meta.published WHERE txn_id > 0"
+        return {txn_id for (txn_id,) in self._connection.execute(query).fetchall()}

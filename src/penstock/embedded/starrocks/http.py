@@ -35,6 +35,7 @@ class Request:
     headers: dict[str, str]
     version: str = "HTTP/1.1"
     body: bytes = b""
+    peer: str = ""
 
     @property
     def expects(self) -> bool:
@@ -55,7 +56,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """An answer. `close` ends the connection after it; `drop` ends it instead of it."""
+    """An answer. `close` ends the connection after it, `drop` instead of it; `delay` in seconds."""
 
     status: int = 200
     body: bytes = b""
@@ -63,6 +64,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     close: bool = False
     drop: bool = False
+    delay: float = 0.0
 
 
 def json_response(data: Any, status: int = 200, **headers: str) -> Response:
@@ -156,6 +158,7 @@ class HttpServer:
         except asyncio.IncompleteReadError:
             return False
         request = parse_head(head)
+        request.peer = str(writer.get_extra_info("peername")[0])
         has_body = _has_body(request)
         response = self._handler.early(request)
         if response is not None:
@@ -171,6 +174,8 @@ class HttpServer:
                 request.body = await _read_body(reader, request)
             loop = asyncio.get_running_loop()
             response = await loop.run_in_executor(self._pool, self._answer, request)
+        if response.delay:
+            await asyncio.sleep(response.delay)
         if response.drop:
             writer.transport.abort()
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.model import ServerError
@@ -11,23 +12,22 @@ from penstock.embedded.starrocks.transaction import RUNNING, Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from penstock.clock import Clock
     from penstock.embedded.starrocks.model import LoadRecord
+    from penstock.embedded.starrocks.store import Store
 
 
 class Labels:
     """Transactions by database and label; safe for use from many threads.
 
     Args:
-        clock: The time.
+        store: Its frontend settings hold the limits.
         abort: Called with a transaction whose time is over, and the reason.
     """
 
-    def __init__(self, clock: Clock, abort: Callable[[Transaction, str], None]) -> None:
-        self.keep_max_second = 259_200
-        self.keep_max_num = 1000
-        self.running_max_per_db = 1000
-        self._clock = clock
+    def __init__(self, store: Store, abort: Callable[[Transaction, str], None]) -> None:
+        self._store = store
+        self._config = store.frontend_config
+        self._clock = store.clock
         self._abort = abort
         self._lock = threading.RLock()
         self._by_label: dict[tuple[str, str], Transaction] = {}
@@ -66,10 +66,12 @@ class Labels:
                     existing="RUNNING" if known.record.state in RUNNING else "FINISHED",
                 )
             count = sum(other.db == record.db for other in self.running())
-            if count >= self.running_max_per_db:
+            limit = int(self._config.number("max_running_txn_num_per_db"))
+            if count >= limit:
+                number = self._store.database(record.db).db_id
                 raise ServerError(
-                    f"current running txns on db {record.db} is {count}, larger than limit "
-                    f"{self.running_max_per_db}"
+                    f"current running txns on db {number} is {count}, larger than limit {limit}",
+                    status="ANALYSIS_ERROR",
                 )
             self.keep(transaction)
 
@@ -85,32 +87,46 @@ class Labels:
         now = self._clock.now_ms()
         with self._lock:
             for transaction in list(self._by_label.values()):
-                record = transaction.record
-                late = (
-                    record.state == "PREPARE" and now > record.begin_ms + record.timeout_ms
-                ) or (
-                    record.state == "PREPARED"
-                    and now > record.prepared_ms + record.prepared_timeout_ms
-                )
-                if late and transaction.lock.acquire(blocking=False):
+                reason = self._overdue(transaction, now)
+                if reason and transaction.lock.acquire(blocking=False):
                     try:
-                        self._abort(transaction, "timeout by txn manager")
+                        self._abort(transaction, reason)
                     finally:
                         transaction.lock.release()
-            if len(self._by_label) > self.keep_max_num or self._oldest_is_old(now):
-                self._forget(now)
+            self._forget(now)
+
+    def _overdue(self, transaction: Transaction, now: int) -> str:
+        """Why a transaction is to be aborted; empty if it has time left."""
+        record = transaction.record
+        if record.state == "PREPARE":
+            if now > record.begin_ms + record.timeout_ms:
+                return "timeout by txn manager"
+            if transaction.idle_ms and now > transaction.used_ms + transaction.idle_ms:
+                return "transaction is aborted by idle timeout"
+        if record.state == "PREPARED":
+            default = self._config.number("prepared_transaction_default_timeout_second") * 1000
+            limit = record.prepared_timeout_ms if record.prepared_timeout_ms > 0 else default
+            if now > record.prepared_ms + limit:
+                return "timeout by txn manager"
+        return ""
 
     def _forget(self, now: int) -> None:
-        final = [
-            (key, held.record.finish_ms)
-            for key, held in self._by_label.items()
-            if held.record.state in ("VISIBLE", "ABORTED")
-        ]
-        over = len(final) - self.keep_max_num
-        for place, (key, finished) in enumerate(final):
-            if place < over or now - finished > self.keep_max_second * 1000:
+        """Drop finished labels: the old ones, and the oldest where a database has too many."""
+        oldest = next(iter(self._by_label.values()), None)
+        keep_ms = self._config.number("label_keep_max_second") * 1000
+        keep_num = int(self._config.number("label_keep_max_num"))
+        if oldest is None or (
+            len(self._by_label) <= keep_num and now - oldest.record.begin_ms <= keep_ms
+        ):
+            return
+        left = Counter(db for (db, _), held in self._by_label.items() if _is_final(held))
+        for key, held in list(self._by_label.items()):
+            if not _is_final(held):
+                continue
+            if left[key[0]] > keep_num or now - held.record.finish_ms > keep_ms:
+                left[key[0]] -= 1
                 del self._by_label[key]
 
-    def _oldest_is_old(self, now: int) -> bool:
-        oldest = next(iter(self._by_label.values()), None)
-        return oldest is not None and now - oldest.record.begin_ms > self.keep_max_second * 1000
+
+def _is_final(transaction: Transaction) -> bool:
+    return transaction.record.state in ("VISIBLE", "ABORTED")

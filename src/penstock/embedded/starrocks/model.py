@@ -16,6 +16,12 @@ from penstock.errors import PenstockError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+BE_ID = 10001
+"""Id of the first backend; further ones count up."""
+
+ROW_BYTES = 16
+"""What a value is taken to weigh wherever a size is shown."""
+
 KEYS_TYPES = ("PRIMARY", "DUPLICATE", "UNIQUE", "AGGREGATE")
 
 TABLE_MODELS: Mapping[str, str] = {
@@ -194,6 +200,15 @@ class ColumnDef:
 
 
 @dataclass(slots=True)
+class PartitionDef:
+    """A partition; the store fills the ids. A table without PARTITION BY has one, of its name."""
+
+    name: str
+    partition_id: int = 0
+    tablet_ids: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class TableDef:
     """A table. The store fills the ids; leave them 0 and empty."""
 
@@ -209,9 +224,14 @@ class TableDef:
     properties: dict[str, str] = field(default_factory=dict)
     comment: str = ""
     table_id: int = 0
-    partition_id: int = 0
-    tablet_ids: list[int] = field(default_factory=list)
+    partitions: list[PartitionDef] = field(default_factory=list)
+    replication: int = 1
     created_ms: int = 0
+
+    @property
+    def tablet_ids(self) -> list[int]:
+        """The tablets of all partitions."""
+        return [tablet for partition in self.partitions for tablet in partition.tablet_ids]
 
     @property
     def full_name(self) -> str:
@@ -237,7 +257,9 @@ class TableDef:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TableDef:
         """Back from `to_json`."""
-        return cls(**{**data, "columns": [ColumnDef(**column) for column in data["columns"]]})
+        columns = [ColumnDef(**column) for column in data["columns"]]
+        partitions = [PartitionDef(**partition) for partition in data["partitions"]]
+        return cls(**{**data, "columns": columns, "partitions": partitions})
 
 
 @dataclass(slots=True)
@@ -265,7 +287,7 @@ class LoadRecord:
     commit_ms: int = 0
     finish_ms: int = 0
     timeout_ms: int = 600_000
-    prepared_timeout_ms: int = 86_400_000
+    prepared_timeout_ms: int = -1
     total_rows: int = 0
     loaded_rows: int = 0
     filtered_rows: int = 0
@@ -276,20 +298,21 @@ class LoadRecord:
     error_rows: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TabletRow:
-    """A row of `information_schema.be_tablets`, as far as it is known."""
+    """One replica of a tablet, as `information_schema.be_tablets` and SHOW TABLET show it."""
 
-    db: str
-    table: str
+    table: TableDef
+    partition: PartitionDef
+    bucket: int
     be_id: int
-    table_id: int
-    partition_id: int
     tablet_id: int
+    replica_id: int
     num_version: int
     max_version: int
-    min_version: int
-    num_rowset: int
     num_row: int
-    data_size: int
-    create_time: int
+
+    @property
+    def data_size(self) -> int:
+        """Bytes, estimated by the number of columns."""
+        return self.num_row * ROW_BYTES * len(self.table.columns)

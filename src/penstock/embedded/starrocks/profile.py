@@ -10,13 +10,16 @@ from penstock.errors import OptionError
 
 if TYPE_CHECKING:
     from penstock.clock import Clock
+    from penstock.embedded.starrocks.config import Configuration
+
+OPERATIONS = ("begin", "load", "prepare", "publish")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Added waiting per operation, in seconds. `tail` is the chance of a slow one.
+    """Where a server starts: added waiting per operation, in seconds.
 
-    A slow operation waits `tail_factor` times as long.
+    `tail` is the chance of a slow operation, which waits `tail_factor` times as long.
     """
 
     name: str = "instant"
@@ -27,19 +30,12 @@ class Profile:
     tail: float = 0.0
     tail_factor: float = 6.0
 
-    def delay(self, operation: str) -> float:
-        """Seconds to add to one `begin`, `load`, `prepare` or `publish`."""
-        base = float(getattr(self, operation))
-        if not base:
-            return 0.0
-        spread = random.uniform(0.7, 1.4)  # noqa: S311
-        return base * spread * (self.tail_factor if random.random() < self.tail else 1.0)  # noqa: S311
-
-    def wait(self, operation: str, clock: Clock) -> None:
-        """Wait as long as `operation` is to take."""
-        seconds = self.delay(operation)
-        if seconds:
-            clock.sleep(seconds)
+    def apply(self, config: Configuration) -> None:
+        """Write it into the settings of the backend, where it can be changed."""
+        for operation in OPERATIONS:
+            config.set(f"penstock_{operation}_latency_ms", getattr(self, operation) * 1000)
+        config.set("penstock_latency_tail_percent", self.tail * 100)
+        config.set("penstock_latency_tail_factor", self.tail_factor)
 
 
 INSTANT = Profile()
@@ -52,3 +48,37 @@ def profile_named(name: str) -> Profile:
     if name not in PROFILES:
         raise OptionError(f"unknown profile '{name}'", key=name, known=PROFILES)
     return PROFILES[name]
+
+
+class Delays:
+    """Waits as the settings say.
+
+    Args:
+        config: The settings of the backend.
+        clock: The time.
+        seed: Makes the spread of the waits repeatable.
+    """
+
+    def __init__(self, config: Configuration, clock: Clock, seed: int | None = None) -> None:
+        self._config = config
+        self._clock = clock
+        self._random = random.Random(seed)  # noqa: S311
+
+    def wait(self, operation: str, size: int = 0) -> None:
+        """Wait as long as a `begin`, `load`, `prepare` or `publish` of `size` bytes is to take."""
+        seconds = self._latency(operation) + self.disk_seconds(size)
+        if seconds:
+            self._clock.sleep(seconds)
+
+    def disk_seconds(self, size: int) -> float:
+        """How long the disk takes to write `size` bytes."""
+        speed = self._config.number("penstock_disk_mb_per_second")
+        return size / (speed * 1e6) if speed > 0 else 0.0
+
+    def _latency(self, operation: str) -> float:
+        base = self._config.number(f"penstock_{operation}_latency_ms") / 1000
+        if not base:
+            return 0.0
+        is_slow = self._random.random() * 100 < self._config.number("penstock_latency_tail_percent")
+        factor = self._config.number("penstock_latency_tail_factor") if is_slow else 1.0
+        return base * self._random.uniform(0.7, 1.4) * factor

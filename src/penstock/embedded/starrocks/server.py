@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from penstock.config.secret import Secret
+from penstock.embedded.starrocks.backend import Backend
+from penstock.embedded.starrocks.faults import Fault, Faults
+from penstock.embedded.starrocks.frontend import Frontend
 from penstock.embedded.starrocks.http import HttpServer
 from penstock.embedded.starrocks.profile import Profile, profile_named
-from penstock.embedded.starrocks.routes import Backend, Fault, Frontend
 from penstock.embedded.starrocks.store import Store
 from penstock.embedded.starrocks.transactions import Transactions
-from penstock.errors import ConnectorError
+from penstock.errors import ConnectorError, PenstockError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -35,6 +38,9 @@ class EmbeddedStarRocks:
         profile: `instant`, `realistic` or a profile of your own.
         clock: The time.
         advertised_host: The backend's host in redirects; `host` if empty.
+        backends: How many backends tablets have their replicas on.
+        settings: Settings of the frontend and the backends by name, such as
+            `tablet_max_versions` or `penstock_publish_latency_ms`.
     """
 
     def __init__(
@@ -50,16 +56,25 @@ class EmbeddedStarRocks:
         *,
         clock: Clock | None = None,
         advertised_host: str = "",
+        backends: int = 1,
+        settings: Mapping[str, str | float] | None = None,
     ) -> None:
         chosen = profile_named(profile) if isinstance(profile, str) else profile
         secret = password if isinstance(password, Secret) else Secret(password)
         self.host = host
         self.user = user
         self.users = {user: secret}
-        self.store = Store(data_dir, chosen, clock)
+        self.store = Store(data_dir, chosen, clock, backends)
+        try:
+            for name, value in (settings or {}).items():
+                self.configure(name, value)
+        except PenstockError:
+            self.store.close()
+            raise
         self.transactions = Transactions(self.store)
-        self.frontend = Frontend(self.transactions, self.users)
-        self.backend = Backend(self.transactions, self.users)
+        self.faults = Faults()
+        self.frontend = Frontend(self.transactions, self.users, self.faults)
+        self.backend = Backend(self.transactions, self.users, self.faults)
         self._advertised = advertised_host or host
         self._pool = ThreadPoolExecutor(32, "starrocks-http")
         self._fe = HttpServer(self.frontend, host, fe_http_port, self._pool, "starrocks-fe")
@@ -139,6 +154,18 @@ class EmbeddedStarRocks:
         """The URL for the option `jdbc-url`."""
         return f"jdbc:mysql://{self.host}:{self.query_port}"
 
+    def configure(self, name: str, value: str | float) -> None:
+        """Change a setting of the frontend or the backends, as their own statements do.
+
+        Raises:
+            ServerError: There is no such setting, or the value does not fit.
+        """
+        self.store.configure(name, value)
+
+    def foreign_versions(self, db: str, table: str, count: int = 1) -> int:
+        """Count versions as if somebody else had loaded; the table's new version."""
+        return self.store.foreign_versions(db, table, count)
+
     def inject(self, fault: Fault) -> None:
-        """Let something go wrong once."""
-        self.backend.faults.add(fault)
+        """Let something go wrong."""
+        self.faults.add(fault)

@@ -15,23 +15,26 @@ import duckdb
 
 from penstock.clock import SystemClock
 from penstock.embedded.starrocks.catalog import Catalog
+from penstock.embedded.starrocks.compaction import CompactionThread, Compactor
+from penstock.embedded.starrocks.config import BACKEND, FRONTEND, Configuration
 from penstock.embedded.starrocks.model import (
+    BE_ID,
+    ROW_BYTES,
     DatabaseDef,
     LoadRecord,
+    PartitionDef,
     ServerError,
     TableDef,
-    TabletRow,
 )
-from penstock.embedded.starrocks.profile import INSTANT, Profile
+from penstock.embedded.starrocks.profile import INSTANT, Delays, Profile
 from penstock.embedded.starrocks.publish import Batch, apply_batch, physical, quoted
-from penstock.embedded.starrocks.versions import BackendConfig, CompactionThread, Versions
+from penstock.embedded.starrocks.tablets import Tablets
+from penstock.embedded.starrocks.versions import Versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from penstock.clock import Clock
-
-BE_ID = 10001
 
 
 class Store:
@@ -39,8 +42,9 @@ class Store:
 
     Args:
         data_dir: Where to keep everything; None keeps it in memory.
-        profile: How long publishing takes.
+        profile: How long operations take at the start.
         clock: The time.
+        backends: How many backends the tablets have their replicas on.
     """
 
     def __init__(
@@ -48,25 +52,34 @@ class Store:
         data_dir: Path | None = None,
         profile: Profile = INSTANT,
         clock: Clock | None = None,
+        backends: int = 1,
     ) -> None:
         self.data_dir = data_dir
-        self.profile = profile
         self.clock: Clock = clock or SystemClock()
-        self.config = BackendConfig()
+        self.backends = backends
+        self.config = Configuration(BACKEND)
+        self.frontend_config = Configuration(FRONTEND)
+        profile.apply(self.config)
+        self.delays = Delays(self.config, self.clock)
         self.versions = Versions(self.config, self.clock)
+        self.compactor = Compactor(self.versions, self.config, self.clock, self._compaction_seconds)
+        self.tablets = Tablets(self)
         self.load_history: deque[LoadRecord] = deque(maxlen=10_000)
         self._lock = threading.RLock()
         self._writers: dict[int, threading.RLock] = {}
         self._databases: dict[str, DatabaseDef] = {}
         self._tables: dict[tuple[str, str], TableDef] = {}
+        self._changes: dict[int, int] = {}
+        self._published: set[int] = set()
         self._next_id = 10_100
+        self._next_txn_id = 1000
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
         self._catalog = Catalog(self._connection)
         self._recover()
-        self._compaction = CompactionThread(self.versions, self.config, self._save_rowsets)
+        self._compaction = CompactionThread(self.compactor, self._save_rowsets)
         self._compaction.start()
 
     def close(self) -> None:
@@ -74,6 +87,18 @@ class Store:
         self._compaction.stop()
         self._save_rowsets()
         self._connection.close()
+
+    def configure(self, name: str, value: str | float) -> None:
+        """Change a setting of the backends or the frontend, whoever knows it.
+
+        Raises:
+            ServerError: There is no such setting, or the value does not fit.
+        """
+        (self.config if name in self.config else self.frontend_config).set(name, value)
+
+    def backend_ids(self) -> list[int]:
+        """The ids of the backends."""
+        return [BE_ID + place for place in range(self.backends)]
 
     def cursor(self) -> Any:
         """A DuckDB connection of its own; one statement of it sees one version."""
@@ -89,6 +114,17 @@ class Store:
     def has_database(self, name: str) -> bool:
         """Whether there is a database `name`."""
         return name in self._databases
+
+    def database(self, name: str) -> DatabaseDef:
+        """A database.
+
+        Raises:
+            ServerError: There is none of this name.
+        """
+        found = self._databases.get(name)
+        if found is None:
+            raise ServerError(f"Unknown database '{name}'", errno=1049)
+        return found
 
     def create_database(self, name: str, *, if_not_exists: bool = False) -> None:
         """Create a database."""
@@ -126,8 +162,11 @@ class Store:
                 if if_not_exists:
                     return
                 raise ServerError(f"Table '{table.name}' already exists", errno=1050)
-            table.table_id, table.partition_id = self._new_id(), self._new_id()
-            table.tablet_ids = [self._new_id() for _ in range(max(1, table.buckets))]
+            table.table_id = self._new_id()
+            table.buckets = max(1, table.buckets)
+            wanted = table.properties.get("replication_num", "")
+            table.replication = max(1, min(self.backends, int(wanted) if wanted.isdigit() else 1))
+            table.partitions = [PartitionDef(table.name)]
             table.created_ms = self.clock.now_ms()
             if not table.key_columns:
                 table.key_columns = [column.name for column in table.columns if column.key]
@@ -145,8 +184,9 @@ class Store:
             finally:
                 cursor.close()
             self._tables[table.db, table.name] = table
+            for partition in table.partitions:
+                self._open(table, partition)
             self._save_table(table)
-            self.versions.add(table)
 
     def drop_table(self, db: str, name: str, *, if_exists: bool = False) -> None:
         """Drop a table."""
@@ -192,7 +232,24 @@ class Store:
         table = self.table(db, name)
         with self.writer(table):
             self._execute(f"DELETE FROM {physical(table)}")
-            self.versions.add(table)
+            for partition in table.partitions:
+                self._open(table, partition)
+            self._save_table(table)
+            self._changed(table)
+
+    def _open(self, table: TableDef, partition: PartitionDef) -> None:
+        """Give a partition new ids and begin to count its versions."""
+        if partition.partition_id:
+            self.versions.drop(table.table_id, partition.partition_id)
+        partition.partition_id = self._new_id()
+        partition.tablet_ids = [self._new_id() for _ in range(table.buckets)]
+        self.versions.add(
+            table.table_id,
+            partition.partition_id,
+            partition.tablet_ids,
+            primary=table.primary,
+            replication=table.replication,
+        )
 
     def physical(self, db: str, table: str) -> str:
         """The quoted DuckDB name of a table, to be used in SQL text."""
@@ -224,79 +281,83 @@ class Store:
         with self.writer(target):
             if check:
                 self.versions.check(target.table_id)
+            if txn_id in self._published:
+                return self.versions.version(target.table_id)
             cursor = self.cursor()
             try:
                 cursor.execute("BEGIN")
-                if txn_id:
-                    seen = cursor.execute(
-                        "SELECT 1 FROM _meta.published WHERE txn_id = ?", [txn_id]
-                    )
-                    if seen.fetchone():
-                        cursor.execute("ROLLBACK")
-                        return self.versions.version(target.table_id)
-                version = self.versions.version(target.table_id) + 1
                 apply_batch(cursor, target, batch)
-                if self.data_dir is not None:
-                    cursor.execute(
-                        "INSERT INTO _meta.published VALUES (?, ?, ?)",
-                        [txn_id, target.table_id, version],
-                    )
+                self._catalog.published(cursor, txn_id, self._next_versions(target))
                 cursor.execute("COMMIT")
             except duckdb.Error as error:
                 raise ServerError(f"publish into '{target.full_name}' failed: {error}") from error
             finally:
                 cursor.close()
+            if txn_id:
+                self._published.add(txn_id)
+            self._changed(target)
             return self.versions.published(target.table_id)
 
     def written(self, db: str, table: str) -> int:
         """Count one version after the caller, holding `writer`, changed rows by SQL."""
         target = self.table(db, table)
-        if self.data_dir is not None:
-            version = self.versions.version(target.table_id) + 1
-            self._execute(
-                "INSERT INTO _meta.published VALUES (?, ?, ?)", [0, target.table_id, version]
-            )
+        cursor = self.cursor()
+        try:
+            self._catalog.published(cursor, 0, self._next_versions(target))
+        finally:
+            cursor.close()
+        self._changed(target)
         return self.versions.published(target.table_id)
+
+    def foreign_versions(self, db: str, table: str, count: int = 1) -> int:
+        """Count versions as if somebody else had loaded `count` times; the new version."""
+        target = self.table(db, table)
+        with self.writer(target):
+            return self.versions.published(target.table_id, count=count)
+
+    def _next_versions(self, table: TableDef) -> dict[int, int]:
+        partitions = self.versions.partitions(table.table_id)
+        return {partition.partition_id: partition.version + 1 for partition in partitions}
 
     # ----------------------------------------------------------------------------- accounting
 
     def row_count(self, table: TableDef) -> int:
         """How many rows a table has."""
+        return int(self.query(f"SELECT count(*) FROM {physical(table)}")[0][0])
+
+    def changes(self, table: TableDef) -> int:
+        """A number that grows with every change of the table's rows."""
+        return self._changes.get(table.table_id, 0)
+
+    def _changed(self, table: TableDef) -> None:
+        with self._lock:
+            self._changes[table.table_id] = self.changes(table) + 1
+
+    def _compaction_seconds(self, table_id: int) -> float:
+        """How long one tablet's compaction takes, by the settings and the table's size."""
+        fixed = self.config.number("penstock_compaction_ms") / 1000
+        with self._lock:
+            found = next((t for t in self._tables.values() if t.table_id == table_id), None)
+        if found is None or not self.config.number("penstock_disk_mb_per_second"):
+            return fixed
+        size = self.row_count(found) * ROW_BYTES * len(found.columns) // len(found.tablet_ids)
+        return fixed + self.delays.disk_seconds(2 * size)  # read and written
+
+    def query(self, statement: str) -> list[Any]:
+        """The rows of a statement of DuckDB's."""
         cursor = self.cursor()
         try:
-            found = cursor.execute(f"SELECT count(*) FROM {physical(table)}").fetchone()
-            return int(found[0])
+            return list(cursor.execute(statement).fetchall())
         finally:
             cursor.close()
 
-    def tablet_rows(self) -> list[TabletRow]:
-        """What `information_schema.be_tablets` shows."""
-        result = []
-        for table in self.all_tables():
-            count = self.row_count(table)
-            tablets = self.versions.tablets(table.table_id)
-            for place, tablet in enumerate(tablets):
-                share = (count + place) // len(tablets)
-                result.append(
-                    TabletRow(
-                        table.db,
-                        table.name,
-                        BE_ID,
-                        table.table_id,
-                        table.partition_id,
-                        tablet.tablet_id,
-                        tablet.rowsets,
-                        tablet.version,
-                        0,
-                        tablet.rowsets,
-                        share,
-                        share * 16 * len(table.columns),
-                        table.created_ms // 1000,
-                    )
-                )
-        return result
-
     # ------------------------------------------------------------------------------- metadata
+
+    def new_txn_id(self, after: int = 0) -> int:
+        """The id of the next transaction, greater than `after`."""
+        with self._lock:
+            self._next_txn_id = max(self._next_txn_id, after) + 1
+            return self._next_txn_id
 
     def _new_id(self) -> int:
         self._next_id += 1
@@ -317,24 +378,48 @@ class Store:
     def _save_rowsets(self) -> None:
         if self.data_dir is None:
             return
-        with self._lock:
-            for table in self.all_tables():
-                tablets = self.versions.tablets(table.table_id)
-                facts = [max(t.rowsets for t in tablets), self.versions.version(table.table_id)]
-                self._catalog.save("rowsets", table.db, table.name, table.table_id, facts)
+        facts = {
+            part.partition_id: [max(r.rowsets for r in part.replicas), part.version]
+            for part in self.versions.all_partitions()
+        }
+        self._catalog.save("rowsets", "", "", 0, facts)
 
     def _recover(self) -> None:
         found = self._catalog.objects()
-        published = self._catalog.versions()
-        rowsets = {number: data for kind, _, _, number, data in found if kind == "rowsets"}
+        versions = self._catalog.versions()
+        self._published = self._catalog.transactions()
+        self._next_txn_id = max(self._next_txn_id, *self._published, 0)
+        rowsets: dict[str, list[int]] = {}
+        for kind, _, _, _, data in found:
+            if kind == "rowsets":
+                rowsets = data
         for kind, db, name, number, data in found:
             if kind == "database":
                 self._databases[db] = DatabaseDef(db, number, data)
                 self._next_id = max(self._next_id, number)
             elif kind == "table":
-                table = TableDef.from_json(data)
-                self._tables[db, name] = table
+                table = self._tables[db, name] = TableDef.from_json(data)
                 self._next_id = max(self._next_id, *table.tablet_ids)
-                version = published.get(number, 1)
-                count, at = rowsets.get(number, (1, 1))
-                self.versions.add(table, version, count + max(0, version - at))
+                for partition in table.partitions:
+                    saved = rowsets.get(str(partition.partition_id), [1, 1])
+                    self._resume(table, partition, versions, *saved)
+
+    def _resume(
+        self,
+        table: TableDef,
+        partition: PartitionDef,
+        versions: dict[int, int],
+        count: int,
+        counted_at: int,
+    ) -> None:
+        """Go on counting: `count` rowsets at version `counted_at`, one more per later publish."""
+        version = max(versions.get(partition.partition_id, 1), counted_at)
+        self.versions.add(
+            table.table_id,
+            partition.partition_id,
+            partition.tablet_ids,
+            primary=table.primary,
+            replication=table.replication,
+            version=version,
+            rowsets=count + version - counted_at,
+        )

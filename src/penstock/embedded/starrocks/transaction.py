@@ -47,12 +47,17 @@ class TableLoad:
 
 @dataclass(slots=True)
 class Transaction:
-    """A load transaction: what others may see of it is its `record`."""
+    """A load transaction: what others may see of it is its `record`.
+
+    `idle_ms` is how long it may lie without a request, `used_ms` when the last one ended.
+    """
 
     record: LoadRecord
     tables: dict[str, TableLoad] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     forgotten: bool = False
+    idle_ms: int = 0
+    used_ms: int = 0
     publishing: Future[None] | None = None
 
     @property

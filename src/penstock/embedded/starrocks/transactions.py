@@ -27,22 +27,18 @@ class Transactions:
     """All transactions of the server.
 
     Args:
-        store: Where they publish to; its profile and clock are used.
+        store: Where they publish to; its settings and clock are used.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.labels = Labels(store.clock, self.abort)
-        self.empty_load_as_error = True
+        self.labels = Labels(store, self.abort)
         self.error_url = "http://127.0.0.1:8040"
         self._errors: dict[str, str] = {}
-        self._lock = threading.Lock()
         self._publishers = ThreadPoolExecutor(8, "starrocks-publish")
-        self._next_id = 1000
         self._journal: Journal | None = None
         if store.data_dir is not None:
-            keep = self.labels.keep_max_num * 2
-            self._journal = Journal(store.data_dir / "transactions", keep)
+            self._journal = Journal(store.data_dir / "transactions", keep=2000)
             self._recover(self._journal)
         self._stop = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="starrocks-labels", daemon=True)
@@ -83,12 +79,27 @@ class Transactions:
         db: str,
         table: str,
         *,
-        timeout: float = 600,
+        timeout: float | None = None,
+        idle_timeout: float = 0,
         user: str = "root",
         kind: str = "TRANSACTION_STREAM_LOAD",
         wait: bool = True,
     ) -> Transaction:
-        """Begin a transaction under a label."""
+        """Begin a transaction under a label.
+
+        Args:
+            label: The label.
+            db: Its database.
+            table: The table it loads into.
+            timeout: Seconds until it must be prepared; the frontend's default if None.
+            idle_timeout: Seconds without a request after which it is aborted; 0 is any time.
+            user: Who begins it.
+            kind: What `information_schema.loads` calls it.
+            wait: Whether it takes the time a begin takes.
+
+        Raises:
+            ServerError: The label is taken or malformed, the table is unknown, or too many run.
+        """
         if not label:
             raise ServerError("empty label", status="INVALID_ARGUMENT")
         if len(label) > 128 or any(not (c.isalnum() or c in "-_") for c in label):
@@ -100,17 +111,30 @@ class Transactions:
             raise ServerError(f"Database[{db}] does not exist.")
         self.store.table(db, table)
         if wait:
-            self.store.profile.wait("begin", self.store.clock)
-        with self._lock:
-            self._next_id += 1
-            txn_id = self._next_id
-        record = LoadRecord(txn_id, label, db, table, user=user, kind=kind)
+            self.store.delays.wait("begin")
+        record = LoadRecord(self.store.new_txn_id(), label, db, table, user=user, kind=kind)
         record.begin_ms = self.store.clock.now_ms()
-        record.timeout_ms = int(timeout * 1000)
-        transaction = Transaction(record)
+        record.timeout_ms = int(self._timeout(timeout) * 1000)
+        transaction = Transaction(record, idle_ms=int(idle_timeout * 1000))
+        transaction.used_ms = record.begin_ms
         self.labels.claim(transaction)
         self.store.load_history.append(record)
         return transaction
+
+    def _timeout(self, wanted: float | None) -> float:
+        config = self.store.frontend_config
+        if wanted is None:
+            return config.number("stream_load_default_timeout_second")
+        least, most = (
+            int(config.number(name))
+            for name in ("min_load_timeout_second", "max_stream_load_timeout_second")
+        )
+        if not least <= wanted <= most:
+            raise ServerError(
+                f"Invalid timeout: {wanted:g}. Timeout should between {least} and {most} seconds",
+                status="ANALYSIS_ERROR",
+            )
+        return wanted
 
     def load(
         self, label: str, db: str, table: str, options: LoadOptions, body: bytes
@@ -120,7 +144,7 @@ class Transactions:
         with self._exclusive(transaction):
             if transaction.record.state != "PREPARE":
                 raise self._not_exists(label, capital=True)
-            self.store.profile.wait("load", self.store.clock)
+            self.store.delays.wait("load", len(body))
             self._take(transaction, options, body)
         return transaction
 
@@ -194,7 +218,7 @@ class Transactions:
     ) -> None:
         """The whole of a plain Stream Load after its begin."""
         with self._exclusive(transaction):
-            self.store.profile.wait("load", self.store.clock)
+            self.store.delays.wait("load", len(body))
             self._take(transaction, options, body)
             self._prepare(transaction, None, wait=False)
             self._commit(transaction)
@@ -206,6 +230,13 @@ class Transactions:
         if found is not None:
             found.forgotten = True
             found.tables.clear()
+
+    def forget_contexts(self) -> int:
+        """Lose the backend's part of all transactions in PREPARE; how many."""
+        running = [r for r in self.running() if r.state == "PREPARE"]
+        for record in running:
+            self.forget_context(record.db, record.label)
+        return len(running)
 
     def abort(self, transaction: Transaction, reason: str) -> None:
         """Abort a running transaction."""
@@ -272,6 +303,7 @@ class Transactions:
         try:
             yield
         finally:
+            transaction.used_ms = self.store.clock.now_ms()
             transaction.lock.release()
 
     def _take(self, transaction: Transaction, options: LoadOptions, body: bytes) -> None:
@@ -296,7 +328,7 @@ class Transactions:
         record = transaction.record
         try:
             if wait:
-                self.store.profile.wait("prepare", self.store.clock)
+                self.store.delays.wait("prepare")
             if not transaction.tables:
                 text = f"transaction with label {record.label} hasn't send any data yet"
                 raise ServerError(text)  # noqa: TRY301
@@ -327,7 +359,7 @@ class Transactions:
         ratio = max(part.max_filter_ratio for part in transaction.tables.values())
         if selected and record.filtered_rows / selected > ratio:
             raise ServerError("too many filtered rows")
-        if not record.loaded_rows and self.empty_load_as_error:
+        if not record.loaded_rows and self.store.frontend_config.flag("empty_load_as_error"):
             raise ServerError("all partitions have no load data")
 
     def _commit(self, transaction: Transaction) -> None:
@@ -335,6 +367,8 @@ class Transactions:
         record.commit_ms = self.store.clock.now_ms()
         record.state = "COMMITTED"
         self._note(transaction, durable=True)
+        for table in transaction.tables:
+            self.store.versions.committed(self.store.table(record.db, table).table_id)
         transaction.publishing = self._publishers.submit(self._publish, transaction)
 
     def _await(self, transaction: Transaction, timeout: float) -> None:
@@ -349,9 +383,10 @@ class Transactions:
 
     def _publish(self, transaction: Transaction) -> None:
         record = transaction.record
-        self.store.profile.wait("publish", self.store.clock)
+        self.store.delays.wait("publish")
         for table, part in transaction.tables.items():
             self.store.publish(record.db, table, part.batch(), txn_id=record.txn_id)
+            self.store.versions.settled(self.store.table(record.db, table).table_id)
         record.finish_ms = self.store.clock.now_ms()
         record.state = "VISIBLE"
         self._note(transaction, durable=False)
@@ -374,7 +409,7 @@ class Transactions:
     def _recover(self, journal: Journal) -> None:
         for transaction in journal.recover():
             record = transaction.record
-            self._next_id = max(self._next_id, record.txn_id)
+            self.store.new_txn_id(after=record.txn_id)
             self.labels.keep(transaction)
             self.store.load_history.append(record)
             if record.state == "PREPARE":

@@ -1,4 +1,4 @@
-"""Versions and rowsets per tablet, the limit on them, and the compaction that lowers them.
+"""Versions and rowsets per tablet replica, and the limit on them.
 
 The data itself lives elsewhere in one piece; what is kept here is the count that a real server
 would have, so that `too many versions` happens exactly when it would.
@@ -7,16 +7,16 @@ would have, so that `too many versions` happens exactly when it would.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.model import BE_ID, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
     from penstock.clock import Clock
-    from penstock.embedded.starrocks.model import TableDef
+    from penstock.embedded.starrocks.config import Configuration
 
 TOO_MANY_VERSIONS = (
     "Failed to load data into tablet {tablet}, because of too many versions, current/limit: "
@@ -25,186 +25,167 @@ TOO_MANY_VERSIONS = (
     "routine_load_task_consume_second and max_routine_load_batch_size,: be:{host}"
 )
 
-_DEFAULTS = {
-    "tablet_max_versions": "1000",
-    "cumulative_compaction_check_interval_seconds": "1",
-    "cumulative_compaction_num_threads_per_disk": "1",
-    "min_cumulative_compaction_num_singleton_deltas": "5",
-    "max_cumulative_compaction_num_singleton_deltas": "1000",
-    "base_compaction_check_interval_seconds": "60",
-    "base_compaction_num_threads_per_disk": "1",
-    "min_base_compaction_num_singleton_deltas": "5",
-    "base_compaction_interval_seconds_since_last_operation": "86400",
-    "base_cumulative_delta_ratio": "0.3",
-    "update_compaction_check_interval_seconds": "10",
-    "update_compaction_per_tablet_min_interval_seconds": "120",
-    "update_compaction_num_threads_per_disk": "1",
-    "update_compaction_size_threshold": "268435456",
-    "update_compaction_result_bytes": "1073741824",
-    "max_update_compaction_num_singleton_deltas": "1000",
-    "tablet_rowset_stale_sweep_time_sec": "1800",
-    "max_compaction_concurrency": "-1",
-    "streaming_load_max_mb": "102400",
-}
 
+@dataclass(slots=True)
+class Replica:
+    """A tablet on one backend: what its version graph holds, and when it was last compacted.
 
-class BackendConfig:
-    """The `be_configs`: names to values as text, all of them mutable at run time."""
+    Args:
+        tablet_id: The tablet; its replicas share the id.
+        backend_id: Where it is.
+        primary: Whether it is of a primary-key table.
+        deltas: Rowsets of loads not compacted yet.
+        merged: Rowsets that cumulative compaction made; only of tables without a primary key.
+        compacted_at: Monotonic time of the last compaction.
+        busy_until: When the running compaction ends; 0 if there is none.
+        taken: How many deltas the running compaction takes.
+    """
 
-    def __init__(self) -> None:
-        self.defaults = dict(_DEFAULTS)
-        self._values = dict(_DEFAULTS)
+    tablet_id: int
+    backend_id: int
+    primary: bool
+    deltas: int = 0
+    merged: int = 0
+    compacted_at: float = 0.0
+    busy_until: float = 0.0
+    taken: int = 0
 
-    def __getitem__(self, name: str) -> str:
-        return self._values[name]
-
-    def __iter__(self) -> object:
-        return iter(self._values)
-
-    def items(self) -> list[tuple[str, str]]:
-        """Names and values."""
-        return sorted(self._values.items())
-
-    def set(self, name: str, value: str | float) -> None:
-        """Change a value, as `UPDATE information_schema.be_configs` does."""
-        if name not in self._values:
-            raise ServerError(f"unknown backend config '{name}'")
-        try:
-            float(value)
-        except ValueError as error:
-            raise ServerError(f"invalid value '{value}' of backend config '{name}'") from error
-        self._values[name] = str(value)
-
-    def number(self, name: str) -> float:
-        """A value as a number."""
-        return float(self._values[name])
+    @property
+    def rowsets(self) -> int:
+        """What NUM_VERSION shows: the base and all that is above it."""
+        return 1 + self.merged + self.deltas
 
 
 @dataclass(slots=True)
-class TabletState:
-    """One tablet: how many rowsets its version graph holds, and when it was last compacted."""
+class PartitionVersions:
+    """The visible version of a partition and its tablets' replicas.
 
-    tablet_id: int
-    primary: bool
-    rowsets: int = 1
+    `pending` counts commits that are not published yet.
+    """
+
+    table_id: int
+    partition_id: int
     version: int = 1
-    compacted_at: float = 0.0
+    visible_ms: int = 0
+    pending: int = 0
+    replicas: list[Replica] = field(default_factory=list)
 
 
 class Versions:
-    """The tablets of all tables."""
+    """The partitions and tablets of all tables; safe for use from many threads."""
 
-    def __init__(self, config: BackendConfig, clock: Clock, host: str = "127.0.0.1") -> None:
+    def __init__(self, config: Configuration, clock: Clock, host: str = "127.0.0.1") -> None:
         self._config = config
         self._clock = clock
-        self._lock = threading.Lock()
-        self._tables: dict[int, list[TabletState]] = {}
+        self._lock = threading.RLock()
+        self._tables: dict[int, dict[int, PartitionVersions]] = {}
         self.host = host
-        self.compactions = 0
 
-    def add(self, table: TableDef, version: int = 1, rowsets: int = 1) -> None:
-        """Begin to count for `table`."""
+    def add(
+        self,
+        table_id: int,
+        partition_id: int,
+        tablet_ids: Sequence[int],
+        *,
+        primary: bool,
+        replication: int = 1,
+        version: int = 1,
+        rowsets: int = 1,
+    ) -> None:
+        """Begin to count for a partition; begins anew if it is known."""
         now = self._clock.monotonic()
+        replicas = [
+            Replica(tablet_id, BE_ID + place, primary, rowsets - 1, compacted_at=now)
+            for tablet_id in tablet_ids
+            for place in range(replication)
+        ]
         with self._lock:
-            self._tables[table.table_id] = [
-                TabletState(tablet, table.primary, rowsets, version, now)
-                for tablet in table.tablet_ids
-            ]
+            self._tables.setdefault(table_id, {})[partition_id] = PartitionVersions(
+                table_id, partition_id, version, self._clock.now_ms(), replicas=replicas
+            )
 
-    def drop(self, table_id: int) -> None:
-        """Forget a table."""
+    def drop(self, table_id: int, partition_id: int | None = None) -> None:
+        """Forget a table, or one partition of it."""
         with self._lock:
-            self._tables.pop(table_id, None)
+            if partition_id is None:
+                self._tables.pop(table_id, None)
+            else:
+                self._tables.get(table_id, {}).pop(partition_id, None)
 
     def check(self, table_id: int) -> None:
-        """Refuse a new write where a tablet has more versions than the limit."""
+        """Refuse a new write where a tablet has more versions than the limit.
+
+        Raises:
+            ServerError: It has; the text is the one people's alerts look for.
+        """
         limit = int(self._config.number("tablet_max_versions"))
-        for tablet in self._tables.get(table_id, ()):
-            if tablet.rowsets > limit:
+        for replica in self.replicas(table_id):
+            if replica.rowsets > limit:
                 text = TOO_MANY_VERSIONS.format(
-                    tablet=tablet.tablet_id, count=tablet.rowsets, limit=limit, host=self.host
+                    tablet=replica.tablet_id, count=replica.rowsets, limit=limit, host=self.host
                 )
                 raise ServerError(text, status="SERVICE_UNAVAILABLE")
 
-    def published(self, table_id: int) -> int:
-        """One more version on all tablets of a table; the new version."""
-        version = 0
+    def committed(self, table_id: int) -> None:
+        """One more commit waits for its publish."""
         with self._lock:
-            for tablet in self._tables.get(table_id, ()):
-                tablet.rowsets += 1
-                tablet.version += 1
-                version = tablet.version
-        return version
+            for partition in self._tables.get(table_id, {}).values():
+                partition.pending += 1
 
-    def tablets(self, table_id: int) -> list[TabletState]:
-        """The tablets of a table."""
-        return list(self._tables.get(table_id, ()))
+    def settled(self, table_id: int) -> None:
+        """A commit that waited is published, or never will be."""
+        with self._lock:
+            for partition in self._tables.get(table_id, {}).values():
+                partition.pending = max(0, partition.pending - 1)
 
-    def version(self, table_id: int) -> int:
-        """The visible version of a table; 1 when it is new."""
-        return max((tablet.version for tablet in self._tables.get(table_id, ())), default=1)
-
-    def compact(self, *, force: bool = False) -> int:
-        """One round of compaction over the tablets that are due; how many were compacted.
+    def published(
+        self, table_id: int, partition_ids: Iterable[int] | None = None, count: int = 1
+    ) -> int:
+        """More versions on all tablets of the partitions; the highest new version.
 
         Args:
-            force: Compact every tablet, due or not, as a manual compaction does.
+            table_id: The table.
+            partition_ids: Partitions that got rows; all of them if None.
+            count: How many versions.
         """
-        if not force and self._config.number("max_compaction_concurrency") == 0:
-            return 0
-        now = self._clock.monotonic()
-        interval = self._config.number("update_compaction_per_tablet_min_interval_seconds")
-        least = self._config.number("min_cumulative_compaction_num_singleton_deltas")
-        most = int(self._config.number("max_update_compaction_num_singleton_deltas"))
-        done = 0
         with self._lock:
-            for tablet in [tablet for tablets in self._tables.values() for tablet in tablets]:
-                if tablet.primary:
-                    due = tablet.rowsets > 1 and now - tablet.compacted_at >= interval
-                    left = max(1, tablet.rowsets - most + 1)
-                else:
-                    due = tablet.rowsets - 1 >= least
-                    left = 2
-                if force and tablet.rowsets > 1:
-                    due, left = True, 1
-                if due and left < tablet.rowsets:
-                    tablet.rowsets = left
-                    tablet.compacted_at = now
-                    done += 1
-            self.compactions += done
-        return done
+            partitions = self._tables.get(table_id, {})
+            chosen = partitions if partition_ids is None else list(partition_ids)
+            for partition_id in chosen:
+                partition = partitions[partition_id]
+                partition.version += count
+                partition.visible_ms = self._clock.now_ms()
+                for replica in partition.replicas:
+                    replica.deltas += count
+            return self.version(table_id)
 
+    def partition(self, table_id: int, partition_id: int) -> PartitionVersions:
+        """A partition."""
+        return self._tables[table_id][partition_id]
 
-class CompactionThread:
-    """Runs `Versions.compact` at the configured check intervals."""
+    def partitions(self, table_id: int) -> list[PartitionVersions]:
+        """The partitions of a table."""
+        with self._lock:
+            return list(self._tables.get(table_id, {}).values())
 
-    def __init__(
-        self, versions: Versions, config: BackendConfig, compacted: Callable[[], None]
-    ) -> None:
-        self._versions = versions
-        self._compacted = compacted
-        self._config = config
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="starrocks-compaction", daemon=True)
+    def all_partitions(self) -> list[PartitionVersions]:
+        """The partitions of all tables."""
+        with self._lock:
+            return [part for parts in self._tables.values() for part in parts.values()]
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def replicas(self, table_id: int) -> list[Replica]:
+        """The replicas of all tablets of a table."""
+        return [replica for part in self.partitions(table_id) for replica in part.replicas]
 
-    def stop(self) -> None:
-        """End and wait for the end."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def version(self, table_id: int) -> int:
+        """The highest visible version of a table's partitions; 1 when it is new."""
+        return max((part.version for part in self.partitions(table_id)), default=1)
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval()):
-            if self._versions.compact():
-                self._compacted()
+    def in_use(self, table_id: int) -> int:
+        """The most rowsets any tablet of a table has; what the limit is compared with."""
+        return max((replica.rowsets for replica in self.replicas(table_id)), default=1)
 
-    def _interval(self) -> float:
-        names = (
-            "update_compaction_check_interval_seconds",
-            "cumulative_compaction_check_interval_seconds",
-        )
-        return max(0.05, min(self._config.number(name) for name in names))
+    @property
+    def lock(self) -> threading.RLock:
+        """Held by whoever changes replicas; the compaction does."""
+        return self._lock

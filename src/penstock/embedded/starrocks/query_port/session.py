@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.query_port import alter, definition, show, write
+from penstock.embedded.starrocks.query_port.ddl import parse_properties
 from penstock.embedded.starrocks.query_port.failure import (
     QueryError,
     analysis_error,
@@ -183,15 +184,16 @@ def _explain(queries: Queries, cursor: Cursor) -> Answer:
 def _admin(queries: Queries, cursor: Cursor) -> Answer:
     if cursor.accept("SHOW", "FRONTEND", "CONFIG"):
         names = ["Key", "AliasNames", "Value", "Type", "IsMutable", "Comment"]
-        rows = text_rows(names, queries.settings.config_rows())
+        config = queries.store.frontend_config
+        listed = [
+            (entry.name, "[]", value, entry.kind, str(entry.is_mutable).lower(), entry.comment)
+            for entry, value in config.items()
+        ]
+        rows = text_rows(names, listed)
         return show.filtered(queries, rows, cursor)
     if cursor.accept("SET", "FRONTEND", "CONFIG"):
-        cursor.expect("(")
-        key = cursor.string()
-        cursor.expect("=")
-        value = cursor.string()
-        if not queries.settings.set_config(key, value):
-            raise QueryError(f"Config '{key}' does not exist or is not mutable")
+        for name, value in parse_properties(cursor).items():
+            queries.store.frontend_config.set(name, value)
         return Done()
     raise syntax_error("this ADMIN statement is not supported by the embedded server")
 

@@ -8,15 +8,20 @@ from penstock.embedded.starrocks.query_port.failure import syntax_error
 from penstock.embedded.starrocks.query_port.lexer import quote
 from penstock.embedded.starrocks.query_port.results import Rows, text_rows
 from penstock.embedded.starrocks.query_port.show_admin import (
-    show_alter,
     show_backends,
-    show_data,
     show_frontends,
-    show_load,
-    show_partitions,
     show_proc,
-    show_tablet,
+)
+from penstock.embedded.starrocks.query_port.show_loads import (
+    show_alter,
+    show_load,
+    show_stream_load,
     show_transaction,
+)
+from penstock.embedded.starrocks.query_port.show_tablets import (
+    show_data,
+    show_partitions,
+    show_tablet,
 )
 from penstock.embedded.starrocks.query_port.system_tables import (
     key_mark,
@@ -332,6 +337,8 @@ _SHOWS: Final[tuple[tuple[tuple[str, ...], Callable[[Queries, Cursor], Rows]], .
     (("TABLET",), show_tablet),
     (("TABLETS",), show_tablet),
     (("LOAD",), show_load),
+    (("STREAM", "LOAD"), show_stream_load),
+    (("ALL", "STREAM", "LOAD"), show_stream_load),
     (("ALTER", "TABLE"), show_alter),
     (("PARTITIONS",), show_partitions),
     (("DATA",), show_data),

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from penstock.embedded.starrocks.model import TABLE_MODELS
+from penstock.embedded.starrocks.model import ROW_BYTES, TABLE_MODELS
 from penstock.embedded.starrocks.query_port.type_names import (
     column_size,
     data_type,
     decimal_digits,
     printed_type,
 )
-from penstock.embedded.starrocks.store import BE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +33,14 @@ LOAD_STATES: Final = {
     "COMMITTED": "COMMITED",
     "VISIBLE": "FINISHED",
     "ABORTED": "CANCELLED",
+}
+
+
+_TABLET_TYPES: Final = {
+    "PRIMARY": "PRIMARY_KEYS",
+    "DUPLICATE": "DUP_KEYS",
+    "UNIQUE": "UNIQUE_KEYS",
+    "AGGREGATE": "AGG_KEYS",
 }
 
 
@@ -83,7 +90,7 @@ def _tables(store: Store) -> pa.Table:
     rows: list[Sequence[Any]] = []
     for table in store.all_tables():
         count = store.row_count(table)
-        width = 16 * len(table.columns)
+        width = ROW_BYTES * len(table.columns)
         rows.append(
             (
                 "def", table.db, table.name, "BASE TABLE", "StarRocks", None, "", count, width,
@@ -174,17 +181,16 @@ def _be_tablets(store: Store) -> pa.Table:
         "STATE": _TEXT, "TYPE": _TEXT, "DATA_DIR": _TEXT, "SHARD_ID": _LONG,
         "SCHEMA_HASH": _LONG, "INDEX_DISK": _LONG, "MEDIUM_TYPE": _TEXT, "NUM_SEGMENT": _LONG,
     }  # fmt: skip
-    primary = {table.table_id for table in store.all_tables() if table.primary}
     where = "" if store.data_dir is None else str(store.data_dir)
     rows = [
         (
-            tablet.be_id, tablet.table_id, tablet.partition_id, tablet.tablet_id,
-            tablet.num_version, tablet.max_version, tablet.min_version, tablet.num_rowset,
-            tablet.num_row, tablet.data_size, 0, tablet.create_time, "RUNNING",
-            "PRIMARY_KEYS" if tablet.table_id in primary else "DUP_KEYS", where, 0, 0, 0, "HDD",
-            tablet.num_rowset,
+            tablet.be_id, table.table_id, tablet.partition.partition_id, tablet.tablet_id,
+            tablet.num_version, tablet.max_version, 0, tablet.num_version, tablet.num_row,
+            tablet.data_size, 0, table.created_ms // 1000, "RUNNING",
+            _TABLET_TYPES[table.keys_type], where, 0, 0, 0, "HDD", tablet.num_version,
         )
-        for tablet in store.tablet_rows()
+        for table in store.all_tables()
+        for tablet in store.tablets.rows(table)
     ]  # fmt: skip
     return _build(columns, rows)
 
@@ -195,10 +201,19 @@ def _be_compactions(store: Store) -> pa.Table:
         "CUMULATIVE_COMPACTION_CONCURRENCY", "LATEST_COMPACTION_SCORE", "CANDIDATE_MAX_SCORE",
         "MANUAL_COMPACTION_CONCURRENCY", "MANUAL_COMPACTION_CANDIDATES_NUM",
     )  # fmt: skip
-    scores = [tablet.num_rowset for tablet in store.tablet_rows()]
-    waiting = [score for score in scores if score > 1]
-    row = (BE_ID, len(waiting), 0, 0, max(scores, default=0), max(waiting, default=0), 0, 0)
-    return _build(dict.fromkeys(names, _LONG), [row])
+    replicas = [replica for part in store.versions.all_partitions() for replica in part.replicas]
+    rows = []
+    for backend in store.backend_ids():
+        scores = [replica.rowsets for replica in replicas if replica.backend_id == backend]
+        waiting = [score for score in scores if score > 1]
+        running = sum(replica.busy_until > 0 for replica in replicas)
+        rows.append(
+            (
+                backend, len(waiting), 0, running, max(scores, default=0),
+                max(waiting, default=0), 0, 0,
+            )
+        )  # fmt: skip
+    return _build(dict.fromkeys(names, _LONG), rows)
 
 
 def _be_configs(store: Store) -> pa.Table:
@@ -206,10 +221,10 @@ def _be_configs(store: Store) -> pa.Table:
         "BE_ID": _LONG, "NAME": _TEXT, "VALUE": _TEXT, "TYPE": _TEXT, "DEFAULT": _TEXT,
         "MUTABLE": pa.bool_(),
     }  # fmt: skip
-    defaults = store.config.defaults
     rows = [
-        (BE_ID, name, value, "double" if "." in value else "int", defaults[name], True)
-        for name, value in store.config.items()
+        (backend, entry.name, value, entry.kind, entry.default, entry.is_mutable)
+        for backend in store.backend_ids()
+        for entry, value in store.config.items()
     ]
     return _build(columns, rows)
 
@@ -272,18 +287,22 @@ def _partitions_meta(store: Store) -> pa.Table:
     }  # fmt: skip
     rows: list[Sequence[Any]] = []
     for table in store.all_tables():
-        version = store.versions.version(table.table_id)
-        count = store.row_count(table)
-        scores = sorted(tablet.rowsets for tablet in store.versions.tablets(table.table_id))
-        rows.append(
-            (
-                table.db, table.name, table.name, table.partition_id, version, version,
-                moment(table.created_ms), version + 1, version, table.partition_clause, "",
-                ", ".join(table.distribution_columns), table.buckets, 1, "HDD", None, None,
-                False, False, f"{count * 16 * len(table.columns)}B", count, False,
-                sum(scores) / len(scores), float(scores[len(scores) // 2]), float(scores[-1]),
-            )
-        )  # fmt: skip
+        for partition in table.partitions:
+            state = store.versions.partition(table.table_id, partition.partition_id)
+            count = store.tablets.partition_rows(table, partition)
+            scores = sorted(replica.rowsets for replica in state.replicas)
+            rows.append(
+                (
+                    table.db, table.name, partition.name, partition.partition_id, state.version,
+                    state.version, moment(state.visible_ms), state.version + state.pending + 1,
+                    state.version, table.partition_clause, "",
+                    ", ".join(table.distribution_columns), table.buckets, table.replication,
+                    "HDD", None, None, False, False,
+                    f"{count * ROW_BYTES * len(table.columns)}B", count, False,
+                    sum(scores) / len(scores), float(scores[len(scores) // 2]),
+                    float(scores[-1]),
+                )
+            )  # fmt: skip
     return _build(columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""Session variables, front-end configuration and how a client reads and sets them."""
+"""Session variables and how a client reads and sets them."""
 
 from __future__ import annotations
 
@@ -57,18 +57,6 @@ NUMERIC_VARIABLES: Final = frozenset(
     name for name, value in DEFAULT_VARIABLES.items() if value.isdigit()
 )
 
-_FRONTEND_CONFIG: Final[dict[str, tuple[str, str, str]]] = {
-    "enable_fast_schema_evolution": ("true", "boolean", "true"),
-    "label_keep_max_num": ("1000", "int", "true"),
-    "label_keep_max_second": ("259200", "int", "true"),
-    "max_running_txn_num_per_db": ("1000", "int", "true"),
-    "prepared_transaction_default_timeout_second": ("86400", "int", "true"),
-    "run_mode": ("shared_nothing", "String", "false"),
-    "stream_load_default_timeout_second": ("600", "int", "true"),
-    "stream_load_max_txn_num_per_be": ("-1", "int", "true"),
-    "default_replication_num": ("1", "short", "true"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class AlterJob:
@@ -81,14 +69,13 @@ class AlterJob:
 
 
 class ServerSettings:
-    """Front-end configuration and global variables, shared by all connections.
+    """Global variables and finished schema changes, shared by all connections.
 
     Every connection's thread reads and writes; a lock orders them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._config = {name: entry[0] for name, entry in _FRONTEND_CONFIG.items()}
         self._variables = dict(DEFAULT_VARIABLES)
         self._alter_jobs: list[AlterJob] = []
 
@@ -101,23 +88,6 @@ class ServerSettings:
         """Sets a global variable."""
         with self._lock:
             self._variables[name.lower()] = value
-
-    def config_rows(self) -> list[tuple[str, str, str, str, str, str]]:
-        """Key, AliasNames, Value, Type, IsMutable, Comment of each entry."""
-        with self._lock:
-            return [
-                (name, "[]", value, _FRONTEND_CONFIG[name][1], _FRONTEND_CONFIG[name][2], "")
-                for name, value in sorted(self._config.items())
-            ]
-
-    def set_config(self, name: str, value: str) -> bool:
-        """Sets an entry; false if there is none of this name or it cannot be changed."""
-        with self._lock:
-            entry = _FRONTEND_CONFIG.get(name)
-            if entry is None or entry[2] != "true":
-                return False
-            self._config[name] = value
-            return True
 
     def add_alter_job(self, job: AlterJob) -> None:
         """Remembers a finished schema change."""

@@ -58,8 +58,9 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
 def _record(queries: Queries, table: TableDef, label: str, count: int, begin: int) -> None:
     now = queries.store.clock.now_ms()
     load = LoadRecord(
-        0, label, table.db, table.name, user=queries.user, state="VISIBLE", kind="INSERT",
-        begin_ms=begin, commit_ms=now, finish_ms=now, total_rows=count, loaded_rows=count,
+        queries.store.new_txn_id(), label, table.db, table.name, user=queries.user,
+        state="VISIBLE", kind="INSERT", begin_ms=begin, commit_ms=now, finish_ms=now,
+        total_rows=count, loaded_rows=count,
     )  # fmt: skip
     queries.store.load_history.append(load)
 

@@ -1,0 +1,165 @@
+"""The frontend over HTTP: redirects loads to the backend, knows labels and states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from penstock.embedded.starrocks.admin import PREFIX, Admin
+from penstock.embedded.starrocks.http import Request, Response, json_response
+from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.role import (
+    OPERATIONS,
+    Role,
+    failed,
+    number_header,
+    refusal,
+    refused,
+    status_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.config.secret import Secret
+    from penstock.embedded.starrocks.faults import Faults
+    from penstock.embedded.starrocks.transactions import Transactions
+
+
+class Frontend(Role):
+    """The frontend: redirects loads to the backend, knows labels and states."""
+
+    name = "fe"
+
+    def __init__(
+        self, transactions: Transactions, users: Mapping[str, Secret], faults: Faults
+    ) -> None:
+        super().__init__(transactions, users, faults)
+        self.backend = ""
+        self._admin = Admin(transactions, faults)
+
+    def early(self, request: Request) -> Response | None:
+        if request.parts == ["api", "health"]:
+            body = {"total_backend_num": 1, "online_backend_num": 1, "status": "OK"}
+            return json_response(body)
+        if denied := self.denied(request):
+            return denied
+        if request.parts[-1:] == ["_stream_load"] and len(request.parts) == 4:
+            return self._stream_load(request)
+        if request.parts[:2] == ["api", "transaction"] and len(request.parts) == 3:
+            return self._redirected(request)
+        return None
+
+    def _redirect(self, request: Request, operation: str) -> Response:
+        label, _, table = self.names(request)
+        fault = self.faults.take(operation, self.name, table, is_passing=True)
+        if fault is not None and fault.kind not in {"slow", "drop"}:
+            return refusal(fault, label)
+        path = quote(unquote(request.target.partition("?")[0]))
+        query = request.target.partition("?")[1:]
+        place = f"http://{self.backend}{path}{''.join(query)}"
+        response = Response(307, b"", headers={"Location": place}, close=True)
+        if fault is not None:
+            response.drop = fault.kind == "drop"
+            response.delay = fault.seconds if fault.kind == "slow" else 0.0
+        return response
+
+    def _stream_load(self, request: Request) -> Response:
+        if not request.expects:
+            return failed("There is no 100-continue header")
+        try:
+            self._check(request.parts[1], request.parts[2])
+        except ServerError as error:
+            return failed(error.message)
+        return self._redirect(request, "stream_load")
+
+    def _check(self, db: str, table: str) -> None:
+        if not self.store.has_database(db):
+            raise ServerError(f"Database[{db}] does not exist.")
+        self.store.table(db, table)
+
+    def _redirected(self, request: Request) -> Response | None:
+        operation = request.parts[2]
+        label, db, table = self.names(request)
+        if operation not in OPERATIONS:
+            return failed(f"Unknown transaction operation: {operation}")
+        if not label:
+            return status_response("INVALID_ARGUMENT", "empty label")
+        if not db:
+            return failed("No database selected.")
+        if not self.store.has_database(db):
+            return failed(f"Database[{db}] does not exist.")
+        if operation == "load" and not request.expects:
+            return failed("There is no 100-continue header")
+        found = self.transactions.find(db, label)
+        if operation == "begin":
+            try:
+                self._check(db, table)
+            except ServerError as error:
+                return failed(error.message)
+        elif found is None and operation == "load":
+            return failed(f"No transaction found with db[{db}] and label[{label}]")
+        elif found is None or (
+            operation in ("commit", "rollback") and found.record.state != "PREPARE"
+        ):
+            return None
+        return self._redirect(request, operation)
+
+    def handle(self, request: Request) -> Response:
+        parts = request.parts
+        if parts[:2] == ["api", "transaction"] and len(parts) == 3:
+            return self.faulty(parts[2], request, self._finish)
+        if len(parts) == 3 and parts[0] == "api" and parts[2] == "get_load_state":
+            return self.faulty("get_load_state", request, self._state)
+        if len(parts) == 4 and parts[0] == "api" and parts[3] == "_cancel":
+            return self.faulty("cancel", request, self._cancel)
+        if parts[:2] == PREFIX:
+            return self._admin.handle(request)
+        if len(parts) == 4 and parts[3] == "_stream_load_meta":
+            nodes = {"http": self.backend, "brpc": self.backend}
+            return json_response(
+                {"status": "OK", "code": "0", "msg": "Success", "message": "OK", "nodes": nodes}
+            )
+        text = f"no such path: {request.target}"
+        return json_response({"status": "FAILED", "code": "1", "msg": text}, 404)
+
+    def _finish(self, request: Request) -> Response:
+        operation = request.parts[2]
+        label, db, table = self.names(request)
+        try:
+            if operation == "commit":
+                wait = number_header(request, "timeout", 20)
+                done, text = self.transactions.commit(label, db, table, timeout=wait)
+            elif operation == "rollback":
+                done, text = self.transactions.rollback(label, db, table)
+            else:
+                raise ServerError(  # noqa: TRY301
+                    f"No transaction found with db[{db}] and label[{label}]", status="FAILED"
+                )
+        except ServerError as error:
+            if error.status == "FAILED":
+                return failed(error.message)
+            return status_response(error.status, error.message, Label=label)
+        return json_response(
+            {"Status": "OK", "Message": text, "Label": label, "TxnId": done.record.txn_id}
+        )
+
+    def _state(self, request: Request) -> Response:
+        db, label = request.parts[1], request.query.get("label", "")
+        if not self.store.has_database(db):
+            return refused(f"unknown database {db}")
+        if not label:
+            return refused("label is empty")
+        state, reason = self.transactions.state(db, label)
+        body = {"status": "OK", "code": "0", "msg": "Success", "message": "OK", "state": state}
+        if reason:
+            body["reason"] = reason
+        return json_response(body)
+
+    def _cancel(self, request: Request) -> Response:
+        db, label = request.parts[1], request.query.get("label", request.parts[2])
+        try:
+            self.transactions.rollback(label, db, reason="user cancel")
+        except ServerError as error:
+            return refused(error.message)
+        return json_response({"status": "OK", "code": "0", "msg": "Success", "message": "OK"})

@@ -1,0 +1,81 @@
+"""Which rows are in which tablet, and what each replica of it looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.embedded.starrocks.model import TabletRow
+from penstock.embedded.starrocks.publish import physical, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penstock.embedded.starrocks.model import PartitionDef, TableDef
+    from penstock.embedded.starrocks.store import Store
+
+Counts = dict[tuple[int, int], int]
+
+
+class Tablets:
+    """Row counts per partition and bucket, counted again only after the table changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counted: dict[int, tuple[int, Counts]] = {}
+
+    def rows(self, table: TableDef, *, counted: bool = True) -> Iterator[TabletRow]:
+        """Every replica of every tablet of a table; without row counts unless `counted`."""
+        counts = self.counts(table) if counted else {}
+        versions = {
+            part.partition_id: part for part in self._store.versions.partitions(table.table_id)
+        }
+        for partition in table.partitions:
+            state = versions.get(partition.partition_id)
+            if state is None:
+                continue
+            for place, replica in enumerate(state.replicas):
+                bucket = partition.tablet_ids.index(replica.tablet_id)
+                yield TabletRow(
+                    table,
+                    partition,
+                    bucket,
+                    replica.backend_id,
+                    replica.tablet_id,
+                    replica.tablet_id * 10 + place % table.replication,
+                    replica.rowsets,
+                    state.version,
+                    counts.get((partition.partition_id, bucket), 0),
+                )
+
+    def partition_rows(self, table: TableDef, partition: PartitionDef) -> int:
+        """How many rows a partition has."""
+        counts = self.counts(table)
+        return sum(
+            count for (number, _), count in counts.items() if number == partition.partition_id
+        )
+
+    def counts(self, table: TableDef) -> Counts:
+        """Rows by partition id and bucket."""
+        version = self._store.changes(table)
+        known = self._counted.get(table.table_id)
+        if known is not None and known[0] == version:
+            return known[1]
+        counts = self._count(table)
+        self._counted[table.table_id] = version, counts
+        return counts
+
+    def _count(self, table: TableDef) -> Counts:
+        partition = table.partitions[0].partition_id
+        if table.buckets == 1:
+            return {(partition, 0): self._store.row_count(table)}
+        if not table.distribution_columns:
+            total = self._store.row_count(table)
+            return {
+                (partition, bucket): (total + bucket) // table.buckets
+                for bucket in range(table.buckets)
+            }
+        keys = ", ".join(quoted(name) for name in table.distribution_columns)
+        found = self._store.query(
+            f"SELECT hash({keys}) % {table.buckets}, count(*) FROM {physical(table)} GROUP BY 1"
+        )
+        return {(partition, int(bucket)): int(count) for bucket, count in found}
