@@ -24,9 +24,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
+
+LINE_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,47 @@ class PenstockError(Exception):
         self.code = code or self.default_code
         self.detail = detail
         self.hint = hint
+        self.span: Span | None = None
 
-    def render(self, source: str | None = None, source_name: str = "") -> str:  # noqa: ARG002
-        """The error as text for a terminal: `error[code]: message`, detail, hint."""
+    def at(self, span: Span | None) -> Self:
+        """The same error at a place of the script, where it has none yet."""
+        self.span = self.span or span
+        return self
+
+    def render(self, source: str | None = None, source_name: str = "") -> str:
+        """The error as text for a terminal: message, place in the script, detail, hint.
+
+        Args:
+            source: The script, to show the line.
+            source_name: Its name.
+        """
         lines = [f"error[{self.code}]: {self.message}"]
+        if self.span is not None:
+            lines += _place(self.span, source, source_name or "script")
         lines += [f"  {line}" for line in self.detail.splitlines()]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _place(span: Span, source: str | None, source_name: str) -> list[str]:
+    """`--> name:line:column`, and the line with marks below, cut to a window where it is long."""
+    lines = [f"  --> {source_name}:{span.line}:{span.column}"]
+    texts = source.split("\n")[span.line - 1 : span.line] if source and span.line else []
+    for text in texts:
+        first = max(0, span.column - 1 - LINE_SHOWN // 2) if len(text) > LINE_SHOWN else 0
+        shown = text[first : first + LINE_SHOWN].rstrip("\r")
+        before = shown[: span.column - 1 - first]
+        marked = shown[len(before) : len(before) + span.end - span.start]
+        gap = "".join(c if c == "\t" else " " * _cells(c) for c in before)
+        marks = "^" * max(1, sum(map(_cells, marked)))
+        lines += [f"   {span.line} | {shown}", f"   {' ' * len(str(span.line))} | {gap}{marks}"]
+    return lines
+
+
+def _cells(char: str) -> int:
+    """Cells of a terminal a character takes."""
+    return 2 if east_asian_width(char) in "WF" else 1
 
 
 class SqlError(PenstockError):
@@ -89,23 +126,6 @@ class SqlError(PenstockError):
     ) -> None:
         super().__init__(message, code=code, detail=detail, hint=hint)
         self.span = span
-
-    def render(self, source: str | None = None, source_name: str = "") -> str:
-        head = [f"error[{self.code}]: {self.message}"]
-        if self.span is not None:
-            span = self.span
-            place = f"{source_name or 'script'}:{span.line}:{span.column}"
-            head.append(f"  --> {place}")
-            if source is not None:
-                text = source.splitlines()[span.line - 1] if span.line else ""
-                width = max(1, min(span.end - span.start, len(text) - span.column + 1))
-                number = str(span.line)
-                head.append(f"   {number} | {text}")
-                head.append(f"   {' ' * len(number)} | {' ' * (span.column - 1)}{'^' * width}")
-        head += [f"  {line}" for line in self.detail.splitlines()]
-        if self.hint:
-            head.append(f"  hint: {self.hint}")
-        return "\n".join(head)
 
 
 class ParseError(SqlError):

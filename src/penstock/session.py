@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from penstock.backends.local.executor import LocalExecutor
 from penstock.backends.local.result import JobHandle, JobSubmitter, ResultKind, StatementResult
 from penstock.clock import SystemClock
-from penstock.errors import ValidationError
+from penstock.errors import OptionError, ValidationError
 from penstock.sql import parse_script
 from penstock.sql import tree as ast
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from penstock.catalog import CatalogStore
     from penstock.clock import Clock
+    from penstock.plan import PhysicalPlan
     from penstock.planner import Planner
 
 __all__ = ["JobHandle", "JobSubmitter", "ResultKind", "Session", "StatementResult"]
@@ -69,6 +70,18 @@ class Session:
         for statement in parse_script(text).statements:
             yield self.execute(statement)
 
+    def plan(self, statement: ast.Statement) -> PhysicalPlan | None:
+        """The job a statement would start; None where it starts none. Touches no network.
+
+        Raises:
+            SqlError, OptionError: The statement is wrong or not supported.
+        """
+        try:
+            return self._executor.plan(statement)
+        except OptionError as error:
+            error.at(statement.span)
+            raise
+
     def execute(self, statement: ast.Statement) -> StatementResult:
         """Run one statement; between BEGIN STATEMENT SET and END, INSERTs are gathered.
 
@@ -87,13 +100,18 @@ class Session:
             if not inserts:
                 raise ValidationError("statement set is empty", statement.span)
             text = ";\n".join(insert.text for insert in inserts)
-            return self._executor.execute(
-                ast.StatementSet(tuple(inserts), span=statement.span, text=text)
-            )
+            return self._execute(ast.StatementSet(tuple(inserts), span=statement.span, text=text))
         if self._set is not None:
             if not isinstance(statement, ast.Insert):
                 raise ValidationError("only INSERT may stand in a statement set", statement.span)
             self._set.append(statement)
             note = "[INFO] Add SQL update statement to the statement set."
             return StatementResult(ResultKind.OK, messages=(note,))
-        return self._executor.execute(statement)
+        return self._execute(statement)
+
+    def _execute(self, statement: ast.Statement) -> StatementResult:
+        try:
+            return self._executor.execute(statement)
+        except OptionError as error:
+            error.at(statement.span)
+            raise

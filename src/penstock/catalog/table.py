@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from penstock.types import Column, Schema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from penstock.errors import Span
     from penstock.sql import tree as ast
     from penstock.types import DataType
 
@@ -57,7 +59,10 @@ class CatalogColumn:
 
 @dataclass(frozen=True, slots=True)
 class CatalogTable:
-    """A table: columns, key, options. Options are text; connectors read them when it is used."""
+    """A table: columns, key, options. Options are text; connectors read them when it is used.
+
+    `declared` is the statement that made it, so that messages can point there.
+    """
 
     columns: tuple[CatalogColumn, ...]
     primary_key: tuple[str, ...] = ()
@@ -67,6 +72,30 @@ class CatalogTable:
     options: Mapping[str, str] = field(default_factory=dict)
     comment: str | None = None
     temporary: bool = False
+    declared: ast.CreateTable | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def span(self) -> Span | None:
+        """Where the script declares the table."""
+        return self.declared.span if self.declared is not None else None
+
+    def option_span(self, key: str) -> Span | None:
+        """Where the declaration gives an option; its whole span where it does not."""
+        node = self.declared
+        found = re.search(rf"'{re.escape(key)}'\s*=", node.text) if node is not None else None
+        if node is None or found is None:
+            return self.span
+        start = node.span.start + found.start()
+        before = node.text[: found.start()]
+        line = node.span.line + before.count("\n")
+        column = len(before) - before.rfind("\n") if "\n" in before else len(before)
+        column += 0 if "\n" in before else node.span.column
+        return type(node.span)(start, start + len(key) + 2, line, column)
+
+    def column_span(self, name: str) -> Span | None:
+        """Where the declaration gives a column; its whole span where it does not."""
+        columns = self.declared.columns if self.declared is not None else ()
+        return next((c.span for c in columns if c.name == name), self.span)
 
     def column(self, name: str) -> CatalogColumn | None:
         """The column of that name."""

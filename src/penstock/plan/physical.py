@@ -5,20 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from penstock.changelog import ChangelogMode
+
 if TYPE_CHECKING:
     from penstock.connectors.base import Sink, Source
+    from penstock.errors import Span
     from penstock.operators import OperatorSpec
     from penstock.types import Schema
 
 
 @dataclass(frozen=True, slots=True)
 class SourceNode:
-    """A leaf: `source_id` is stable over restarts (the table's path and a counter)."""
+    """A leaf.
+
+    Args:
+        source_id: Stable over restarts (the table's path and a counter).
+        table: The table's path, for people.
+        source: What to read.
+        schema: Its rows.
+        mode: The kinds of changes it emits.
+        connector: Value of its 'connector' option, "" for constants.
+        span: Where the script declares the table.
+    """
 
     source_id: str
     table: str
     source: Source
     schema: Schema
+    mode: ChangelogMode = field(default_factory=ChangelogMode.insert_only)
+    connector: str = ""
+    span: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +57,25 @@ PlanNode = SourceNode | TransformNode | UnionNode
 
 @dataclass(frozen=True, slots=True)
 class SinkNode:
-    """A root: `sink_id` is stable over restarts (the table's path)."""
+    """A root.
+
+    Args:
+        sink_id: Stable over restarts (the table's path).
+        table: The table's path, for people.
+        sink: What to write.
+        schema: Its rows.
+        input: Where its rows come from.
+        connector: Value of its 'connector' option, "" for results shown to the user.
+        span: Where the script declares the table.
+    """
 
     sink_id: str
     table: str
     sink: Sink
     schema: Schema
     input: PlanNode
+    connector: str = ""
+    span: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

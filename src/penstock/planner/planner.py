@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from penstock.catalog import CatalogStore, CatalogTable, CatalogView, TablePath
 from penstock.changelog import ChangelogMode, RowKind
 from penstock.clock import Clock, SystemClock
 from penstock.connectors.base import Sink, TableDescriptor
-from penstock.errors import ValidationError, nearest
+from penstock.errors import PenstockError, ValidationError, nearest
 from penstock.expressions import Expr, InputRef, Literal
 from penstock.functions.resolve import implicit_cast
 from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
-from penstock.planner.bind.queries import QueryBinder, connector_of, hinted
+from penstock.planner.bind.queries import QueryBinder, connector_of, hinted, place_of
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.relation import Relation, node_name, node_schema
 from penstock.types import Column, Schema, TypeRoot
@@ -87,7 +87,7 @@ class Planner:
             count = used[node.sink_id] = used.get(node.sink_id, 0) + 1
             if count > 1:
                 sink_id = f"{node.sink_id}_{count - 1}"
-                node = SinkNode(sink_id, node.table, node.sink, node.schema, node.input)
+                node = replace(node, sink_id=sink_id)
             sinks.append(node)
         default = "insert-into_" + ",".join(sink.table for sink in sinks)
         return PhysicalPlan(
@@ -114,7 +114,7 @@ class Planner:
         if isinstance(entry, CatalogView):
             raise ValidationError(f"cannot insert into view '{path}'", statement.span)
         options = hinted(entry.options, statement.hints, self.settings)
-        connector = connector_of(path, options, statement.span)
+        connector = connector_of(path, entry, options, statement.span)
         if connector.sink is None:
             raise ValidationError(
                 f"connector '{connector.name}' of table '{path}' can only be used as a source",
@@ -130,9 +130,13 @@ class Planner:
             {c.name: c.metadata_key for c in entry.columns if c.written and c.metadata_key},
             dict(self.settings),
         )
-        sink = connector.sink(descriptor)
+        try:
+            sink = connector.sink(descriptor)
+        except PenstockError as error:
+            error.at(place_of(entry, error))
+            raise
         node = self._sink_input(relation, schema, path, connector.sink_mode(descriptor), statement)
-        return SinkNode(str(path), str(path), sink, schema, node)
+        return SinkNode(str(path), str(path), sink, schema, node, connector.name, entry.span)
 
     def _targeted(
         self, relation: Relation, statement: ast.Insert, path: TablePath, table: CatalogTable

@@ -111,10 +111,8 @@ class LocalExecutor:
                 return describe(node, catalog, self.planner)
             case ast.Explain():
                 return strings("result", [self._explain(node)])
-            case ast.Insert():
-                return self._job(self.planner.inserts([node], _masked(node)))
-            case ast.StatementSet():
-                return self._job(self.planner.inserts(node.inserts, _masked(node)))
+            case ast.Insert() | ast.StatementSet():
+                return self._job(self._planned(node))
             case ast.QueryStatement():
                 return self._query(node)
             case ast.AddJar():
@@ -158,19 +156,33 @@ class LocalExecutor:
         self._jars.append(node.path)
         return ok(f"ADD JAR '{node.path}' has no effect here: connectors are built in")
 
+    def plan(self, node: ast.Statement) -> PhysicalPlan | None:
+        """The job a statement would start; None where it starts none. Touches no network.
+
+        Raises:
+            SqlError, OptionError: The statement is wrong or not supported.
+        """
+        match node:
+            case ast.Insert():
+                return self.planner.inserts([node], _masked(node))
+            case ast.StatementSet():
+                return self.planner.inserts(node.inserts, _masked(node))
+            case ast.QueryStatement():
+                return self.planner.collect(node.query, CollectSink(), _masked(node))
+            case ast.Explain():
+                return self.plan(node.statement)
+        return None
+
+    def _planned(self, node: ast.Statement) -> PhysicalPlan:
+        plan = self.plan(node)
+        assert plan is not None
+        return plan
+
     def _explain(self, node: ast.Explain) -> str:
         inner = node.statement
-        match inner:
-            case ast.Insert():
-                plan = self.planner.inserts([inner])
-            case ast.StatementSet():
-                plan = self.planner.inserts(inner.inserts)
-            case ast.QueryStatement():
-                plan = self.planner.collect(inner.query, CollectSink())
-            case _:
-                raise ValidationError(
-                    "EXPLAIN takes a query, an INSERT or a statement set", inner.span
-                )
+        plan = self.plan(inner)
+        if plan is None:
+            raise ValidationError("EXPLAIN takes a query, an INSERT or a statement set", inner.span)
         return explain_plan(plan, inner.text)
 
     def _job(self, plan: PhysicalPlan) -> StatementResult:
@@ -182,8 +194,9 @@ class LocalExecutor:
         return StatementResult(ResultKind.JOB, columns, [(job.job_id,)], job)
 
     def _query(self, node: ast.QueryStatement) -> StatementResult:
-        sink = CollectSink()
-        plan = self.planner.collect(node.query, sink, _masked(node))
+        plan = self._planned(node)
+        sink = plan.sinks[0].sink
+        assert isinstance(sink, CollectSink)
         columns = (Column("op", STRING), *plan.sinks[0].schema.columns)
         job = self._submit(plan)
         return StatementResult(ResultKind.QUERY, columns, _rows(sink, job), job)

@@ -5,6 +5,16 @@
 """
 
 from penstock.connectors.base.connector import Connector, TableDescriptor
+from penstock.connectors.base.inspection import (
+    Finding,
+    Inspection,
+    KeyModel,
+    Misfit,
+    OutsideColumn,
+    OutsideTable,
+    Severity,
+    TimeMeaning,
+)
 from penstock.connectors.base.registry import connector_names, find_connector
 from penstock.connectors.base.sink import (
     Committable,
@@ -29,8 +39,15 @@ __all__ = [
     "Committer",
     "Connector",
     "Emit",
+    "Finding",
+    "Inspection",
+    "KeyModel",
     "MetadataColumn",
+    "Misfit",
+    "OutsideColumn",
+    "OutsideTable",
     "RecoveredSink",
+    "Severity",
     "Sink",
     "SinkContext",
     "SinkWriter",
@@ -40,6 +57,7 @@ __all__ = [
     "SourceState",
     "TableDescriptor",
     "TableProgress",
+    "TimeMeaning",
     "connector_names",
     "find_connector",
 ]

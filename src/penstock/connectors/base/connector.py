@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.changelog import ChangelogMode
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from penstock.config import Options
+    from penstock.connectors.base.inspection import Inspection
     from penstock.connectors.base.sink import Sink
     from penstock.connectors.base.source import Source
     from penstock.types import DataType, Schema
@@ -47,6 +48,9 @@ class Connector:
         source_mode: Which changes the source emits, given the table.
         sink_mode: Which changes the sink accepts, given the table.
         metadata: Readable metadata keys and their types.
+        inspection: A look at what a source or sink of this connector stands on, for `check`.
+        describe: What a source or sink reads or sends, for `explain`; touches no network, tells
+            no secret.
     """
 
     name: str
@@ -56,3 +60,5 @@ class Connector:
     source_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
     sink_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
     metadata: Mapping[str, DataType] = field(default_factory=dict)
+    inspection: Callable[[Any], Inspection] | None = None
+    describe: Callable[[Any], Mapping[str, str]] | None = None

@@ -10,7 +10,7 @@ import pyarrow as pa
 from penstock.catalog import CatalogStore, CatalogTable, CatalogView, ColumnKind, TablePath
 from penstock.changelog import ChangelogMode
 from penstock.connectors.base import Connector, TableDescriptor, find_connector
-from penstock.errors import Span, ValidationError, nearest
+from penstock.errors import OptionError, PenstockError, Span, ValidationError, nearest
 from penstock.expressions import Expr, InputRef, evaluate
 from penstock.functions.resolve import common_type, implicit_cast, resolve_cast
 from penstock.operators.calc import session_zone
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from penstock.clock import Clock
 
 
-def connector_of(path: TablePath, options: Mapping[str, str], span: Span) -> Connector:
+def connector_of(
+    path: TablePath, table: CatalogTable, options: Mapping[str, str], span: Span
+) -> Connector:
     """The connector a table names.
 
     Raises:
@@ -43,7 +45,16 @@ def connector_of(path: TablePath, options: Mapping[str, str], span: Span) -> Con
             code="missing-connector",
             hint="Add WITH ('connector' = '...').",
         )
-    return find_connector(name)
+    try:
+        return find_connector(name)
+    except OptionError as error:
+        error.at(table.option_span("connector") or span)
+        raise
+
+
+def place_of(table: CatalogTable, error: PenstockError) -> Span | None:
+    """Where a declaration is wrong: at the option, where the error names one."""
+    return table.option_span(error.key) if isinstance(error, OptionError) else table.span
 
 
 def hinted(
@@ -214,7 +225,7 @@ class QueryBinder:
 
     def _scan(self, path: TablePath, table: CatalogTable, node: ast.TableRef) -> Relation:
         options = hinted(table.options, node.hints, self.settings)
-        connector = connector_of(path, options, node.span)
+        connector = connector_of(path, table, options, node.span)
         if connector.source is None:
             raise ValidationError(
                 f"connector '{connector.name}' of table '{path}' can only be used as a sink",
@@ -225,10 +236,22 @@ class QueryBinder:
         key = (str(path), tuple(sorted(options.items())))
         scan = self._scans.get(key)
         if scan is None:
-            source = connector.source(descriptor)
-            scan = SourceNode(self._source_id(str(path)), str(path), source, descriptor.schema)
+            try:
+                source = connector.source(descriptor)
+            except PenstockError as error:
+                error.at(place_of(table, error))
+                raise
+            scan = SourceNode(
+                self._source_id(str(path)),
+                str(path),
+                source,
+                descriptor.schema,
+                connector.source_mode(descriptor),
+                connector.name,
+                table.span,
+            )
             self._scans[key] = scan
-        return self._table_relation(table, scan, connector.source_mode(descriptor))
+        return self._table_relation(table, scan, scan.mode)
 
     def _descriptor(
         self,

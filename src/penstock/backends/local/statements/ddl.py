@@ -109,6 +109,7 @@ def create_table(node: ast.CreateTable, catalog: CatalogStore, planner: Planner)
         dict(node.options),
         node.comment,
         node.temporary,
+        node,
     )
     if node.like is not None:
         table = _like(table, node.like, catalog)
