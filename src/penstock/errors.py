@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 LINE_SHOWN = 160
+MARKED_MAX = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +69,37 @@ class PenstockError(Exception):
         self.detail = detail
         self.hint = hint
         self.span: Span | None = None
+        self.source: tuple[str, str] | None = None
 
     def at(self, span: Span | None) -> Self:
         """The same error at a place of the script, where it has none yet."""
         self.span = self.span or span
         return self
 
+    def within(self, source: str, source_name: str) -> Self:
+        """The same error, knowing the text its place is in, where it knows none yet."""
+        self.source = self.source or (source, source_name)
+        return self
+
     def render(self, source: str | None = None, source_name: str = "") -> str:
         """The error as text for a terminal: message, place in the script, detail, hint.
 
         Args:
-            source: The script, to show the line.
+            source: The script, to show the line; by default the one given to `within`.
             source_name: Its name.
         """
+        if source is None and self.source is not None:
+            source, source_name = self.source
         lines = [f"error[{self.code}]: {self.message}"]
         if self.span is not None:
-            lines += _place(self.span, source, source_name or "script")
+            lines += place_lines(self.span, source, source_name or "script")
         lines += [f"  {line}" for line in self.detail.splitlines()]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
 
 
-def _place(span: Span, source: str | None, source_name: str) -> list[str]:
+def place_lines(span: Span, source: str | None, source_name: str) -> list[str]:
     """`--> name:line:column`, and the line with marks below, cut to a window where it is long."""
     lines = [f"  --> {source_name}:{span.line}:{span.column}"]
     texts = source.split("\n")[span.line - 1 : span.line] if source and span.line else []
@@ -100,7 +109,8 @@ def _place(span: Span, source: str | None, source_name: str) -> list[str]:
         before = shown[: span.column - 1 - first]
         marked = shown[len(before) : len(before) + span.end - span.start]
         gap = "".join(c if c == "\t" else " " * _cells(c) for c in before)
-        marks = "^" * max(1, sum(map(_cells, marked)))
+        width = sum(map(_cells, marked))
+        marks = "^" * width if 0 < width <= MARKED_MAX else "^"
         lines += [f"   {span.line} | {shown}", f"   {' ' * len(str(span.line))} | {gap}{marks}"]
     return lines
 

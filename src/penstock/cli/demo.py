@@ -137,13 +137,12 @@ def _run(
 
 
 def _submit(directory: Path) -> JobGroup:
+    from penstock.cli.script_file import ScriptFile
     from penstock.cli.script_run import ScriptJobs, run_script
-    from penstock.cli.settings import read_script, substitute_variables
 
-    path = example("shop.sql")
-    text = substitute_variables(read_script(path))
-    jobs = ScriptJobs(text, "shop", directory, fresh=True, announce=False)
-    for _ in run_script(text, str(path), {}, jobs):
+    script = ScriptFile.read(example("shop.sql"))
+    jobs = ScriptJobs(script.text, "shop", directory, fresh=True, announce=False)
+    for _ in run_script(script, {}, jobs):
         pass
     assert jobs.local is not None
     jobs.local.group.seal()

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.settings import read_script, read_settings, substitute_variables
-from penstock.errors import JobError, SqlError
+from penstock.cli.script_file import ScriptFile, script_options
+from penstock.cli.settings import read_settings
+from penstock.errors import JobError
 
 
 @click.command(name="run")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("-D", "given", multiple=True, metavar="KEY=VALUE", help="A session setting.")
-@click.option("--conf", type=click.Path(path_type=Path, exists=True), help="config.yaml of Flink.")
+@script_options
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the job's state lives.")
 @click.option("--fresh", is_flag=True, help="Forget an unfinished job and start anew.")
 @click.option("--quiet", is_flag=True, help="No live view.")
@@ -35,14 +34,10 @@ def command(
     from penstock.cli.script_run import ScriptJobs, run_script
 
     settings = read_settings(conf, given)
-    text = substitute_variables(read_script(file))
-    jobs = ScriptJobs(text, file.stem, state_dir, fresh=fresh)
-    try:
-        for result in run_script(text, str(file), settings, jobs):
-            print_result(result)
-    except SqlError as error:
-        click.echo(error.render(text, str(file)), err=True)
-        sys.exit(1)
+    script = ScriptFile.read(file)
+    jobs = ScriptJobs(script.text, file.stem, state_dir, fresh=fresh)
+    for result in run_script(script, settings, jobs):
+        print_result(result)
     if jobs.local is None:
         raise JobError(
             f'script "{file}" has nothing to run',

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
+    from penstock.cli.script_file import ScriptFile
     from penstock.plan import PhysicalPlan
     from penstock.runtime import Job
 
@@ -116,7 +117,7 @@ def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> I
 
 
 def run_script(
-    text: str, source_name: str, settings: dict[str, str], jobs: ScriptJobs
+    script: ScriptFile, settings: dict[str, str], jobs: ScriptJobs
 ) -> Iterator[StatementResult]:
     """Execute a script, yielding its results; ends what it has started where a statement fails.
 
@@ -124,18 +125,19 @@ def run_script(
         JobError: The script is empty.
         PenstockError: A statement failed.
     """
-    session = Session(settings=settings, source_name=source_name, submitter=jobs)
+    session = Session(settings=settings, source_name=script.name, submitter=jobs)
     statements = 0
-    try:
-        for result in session.execute_script(text):
-            statements += 1
-            yield result
-    except PenstockError:
-        jobs.stop_now()
-        raise
+    with script.errors():
+        try:
+            for result in session.execute_script(script.text):
+                statements += 1
+                yield result
+        except PenstockError:
+            jobs.stop_now()
+            raise
     if not statements:
         raise JobError(
-            f"{source_name} holds no statement",
+            f"{script.name} holds no statement",
             code="empty-script",
             hint="A script needs at least one INSERT INTO or SELECT.",
         )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from penstock.config import SECRET_MARK, is_secret_key
-from penstock.errors import OptionError
+from penstock.errors import OptionError, Span
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VALUE = re.compile(r"'((?:[^'\n]|'')*)'\s*=\s*'((?:[^'\n]|'')*)")
+_LIKE_SECRET = re.compile(r"pass|pw|secret|token", re.IGNORECASE)
 _OPTION = re.compile(r"'((?:[^']|'')*)'(\s*=\s*)'((?:[^']|'')*)'")
 
 
@@ -59,25 +62,70 @@ def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def substitute_variables(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Substituted:
+    """A text with its variables replaced.
+
+    Args:
+        text: The text.
+        values: Ranges of it that came from variables.
+    """
+
+    text: str
+    values: tuple[tuple[int, int], ...] = ()
+
+
+def substitute(text: str) -> Substituted:
     """`${VAR}` replaced from the environment.
 
     Raises:
         OptionError: A variable is not set.
     """
+    parts: list[str] = []
+    values: list[tuple[int, int]] = []
+    length = last = 0
+    for match in _VARIABLE.finditer(text):
+        value = _variable(match, text)
+        parts += [text[last : match.start()], value]
+        length += match.start() - last + len(value)
+        values.append((length - len(value), length))
+        last = match.end()
+    parts.append(text[last:])
+    return Substituted("".join(parts), tuple(values))
 
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in os.environ:
-            raise OptionError(
-                f"environment variable '{name}' is not set",
-                key=name,
-                code="unset-variable",
-                hint=f"Set it before the command: {name}=... penstock ...",
-            )
-        return os.environ[name].replace("'", "''")
 
-    return _VARIABLE.sub(value, text)
+def _variable(match: re.Match[str], text: str) -> str:
+    name = match[1]
+    if name not in os.environ:
+        before = text[: match.start()]
+        line, column = before.count("\n") + 1, match.start() - before.rfind("\n")
+        raise OptionError(
+            f"environment variable '{name}' is not set",
+            key=name,
+            code="unset-variable",
+            hint=f"Set it before the command: {name}=... penstock ...",
+        ).at(Span(*match.span(), line, column))
+    return os.environ[name].replace("'", "''")
+
+
+def veiled(given: Substituted) -> str:
+    """A text for people: values of variables and of secret options starred out, places kept.
+
+    Options that look like a misspelt secret are starred too.
+
+    Examples:
+        >>> veiled(Substituted("'passwrd' = 'abc', 'port' = '1'"))
+        "'passwrd' = '***', 'port' = '1'"
+    """
+    text = list(given.text)
+    secrets = (
+        match.span(2)
+        for match in _VALUE.finditer(given.text)
+        if is_secret_key(match[1]) or _LIKE_SECRET.search(match[1])
+    )
+    for start, end in (*given.values, *secrets):
+        text[start:end] = ["\n" if c == "\n" else "*" for c in text[start:end]]
+    return "".join(text)
 
 
 def mask_secrets(text: str) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.settings import read_script, read_settings, substitute_variables
-from penstock.errors import ParseError, PenstockError, SqlError
+from penstock.cli.script_file import ScriptFile, settings_options
+from penstock.cli.settings import read_script, read_settings
+from penstock.errors import ParseError, PenstockError
+
+if TYPE_CHECKING:
+    from penstock.session import Session
 
 
 @click.command(name="sql")
 @click.option("-f", "--file", type=click.Path(path_type=Path, exists=True), help="Run a script.")
 @click.option("-e", "--execute", "statement", help="Run a statement.")
 @click.option("-i", "--init", type=click.Path(path_type=Path, exists=True), help="Run first.")
-@click.option("-D", "given", multiple=True, metavar="KEY=VALUE", help="A session setting.")
-@click.option("--conf", type=click.Path(path_type=Path, exists=True), help="config.yaml of Flink.")
+@settings_options
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where jobs' state lives.")
 @click.option("--fresh", is_flag=True, help="Forget an unfinished job and start anew.")
 def command(
@@ -38,14 +43,11 @@ def command(
         prompt(first, settings, state_dir)
         return
     name = str(file) if file else "statement"
-    text = substitute_variables(f"{first}\n{read_script(file) if file else statement}".lstrip("\n"))
-    jobs = ScriptJobs(text, file.stem if file else "sql", state_dir, fresh=fresh)
-    try:
-        for result in run_script(text, name, settings, jobs):
-            print_result(result)
-    except SqlError as error:
-        click.echo(error.render(text, name), err=True)
-        sys.exit(1)
+    text = f"{first}\n{read_script(file) if file else statement}" if init else ""
+    script = ScriptFile.of(text or (read_script(file) if file else str(statement)), name)
+    jobs = ScriptJobs(script.text, file.stem if file else "sql", state_dir, fresh=fresh)
+    for result in run_script(script, settings, jobs):
+        print_result(result)
     if not jobs.wait(quiet=False):
         sys.exit(1)
 
@@ -55,15 +57,14 @@ def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import InMemoryHistory
 
-    from penstock.cli.results import print_result
     from penstock.cli.script_run import ScriptJobs
     from penstock.session import Session
-    from penstock.sql import parse_script
 
     jobs = ScriptJobs("", "sql", state_dir, fresh=True)
     session = Session(settings=settings, source_name="prompt", submitter=jobs)
-    for result in session.execute_script(substitute_variables(first)) if first else ():
-        print_result(result)
+    transcript = Transcript(session)
+    if first:
+        transcript.execute(first)
     reader: PromptSession[str] = PromptSession(history=InMemoryHistory())
     pending = ""
     while True:
@@ -77,23 +78,37 @@ def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None
         pending = f"{pending}\n{line}".lstrip("\n")
         if pending.strip().rstrip(";").lower() in {"quit", "exit"}:
             break
-        if not pending.rstrip().endswith(";"):
-            continue
-        text, pending = pending, ""
-        try:
-            text = substitute_variables(text)
-            parse_script(text)
-            for result in session.execute_script(text):
-                print_result(result)
-        except ParseError as error:
-            if error.at_end:
-                pending = text
-                continue
-            click.echo(error.render(text, "prompt"), err=True)
-        except SqlError as error:
-            click.echo(error.render(text, "prompt"), err=True)
-        except PenstockError as error:
-            click.echo(error.render(), err=True)
+        if pending.rstrip().endswith(";") and transcript.execute(pending):
+            pending = ""
     if jobs.local is not None:
         jobs.local.group.stop()
         jobs.wait(quiet=True)
+
+
+class Transcript:
+    """What was typed so far, as one text: errors point into it, also into earlier statements.
+
+    Args:
+        session: Runs the statements.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shown = ""
+
+    def execute(self, text: str) -> bool:
+        """Run statements and print what they give; false where they are not complete yet."""
+        from penstock.cli.results import print_result
+
+        blank = re.sub(r"[^\n]", " ", self._shown)
+        try:
+            script = ScriptFile.of(text, "prompt")
+            self._shown += f"{script.shown}\n"
+            for result in self._session.execute_script(blank + script.text):
+                print_result(result)
+        except PenstockError as error:
+            if isinstance(error, ParseError) and error.at_end:
+                self._shown = self._shown[: len(blank)]
+                return False
+            click.echo(error.within(self._shown, "prompt").render(), err=True)
+        return True

@@ -255,7 +255,7 @@ def _arguments(endpoint: MySqlEndpoint) -> dict[str, Any]:
         "host": endpoint.host,
         "port": endpoint.port,
         "user": endpoint.user,
-        "password": endpoint.password.reveal(),
+        "password": endpoint.password.reveal().encode(),  # PyMySQL would take Latin-1
         "database": endpoint.database or None,
         "charset": "utf8mb4",
         "autocommit": True,

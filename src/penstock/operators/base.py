@@ -11,7 +11,7 @@ from penstock.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.changelog import Barrier, ChangelogBatch, Watermark
+    from penstock.changelog import Barrier, ChangelogBatch, ChangelogMode, Watermark
     from penstock.types import Schema
 
 
@@ -37,6 +37,10 @@ class OperatorSpec(ABC):
     @abstractmethod
     def schema(self) -> Schema:
         """Schema of the rows it emits."""
+
+    def changes(self, given: ChangelogMode) -> ChangelogMode:
+        """The kinds of changes it emits where its input carries `given`; the same by default."""
+        return given
 
     @abstractmethod
     def create(self, context: OperatorContext) -> Operator:

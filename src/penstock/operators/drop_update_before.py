@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.changelog import RowKind
+from penstock.changelog import ChangelogMode, RowKind
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ class DropUpdateBeforeSpec(OperatorSpec):
     @property
     def schema(self) -> Schema:
         return self.output
+
+    def changes(self, given: ChangelogMode) -> ChangelogMode:
+        return ChangelogMode(given.kinds - {RowKind.UPDATE_BEFORE})
 
     def create(self, context: OperatorContext) -> Operator:  # noqa: ARG002
         return DropUpdateBeforeOperator()

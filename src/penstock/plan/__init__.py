@@ -1,5 +1,12 @@
 """Room `plan`: plans as frozen data, built by the planner, run by the runtime."""
 
-from penstock.plan.physical import PhysicalPlan, SinkNode, SourceNode, TransformNode, UnionNode
+from penstock.plan.physical import (
+    PhysicalPlan,
+    SinkNode,
+    SourceNode,
+    TransformNode,
+    UnionNode,
+    node_changes,
+)
 
-__all__ = ["PhysicalPlan", "SinkNode", "SourceNode", "TransformNode", "UnionNode"]
+__all__ = ["PhysicalPlan", "SinkNode", "SourceNode", "TransformNode", "UnionNode", "node_changes"]

@@ -93,3 +93,15 @@ class PhysicalPlan:
     sinks: tuple[SinkNode, ...]
     fingerprint: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+
+
+def node_changes(node: PlanNode) -> ChangelogMode:
+    """The kinds of changes a node emits."""
+    match node:
+        case SourceNode():
+            return node.mode
+        case TransformNode():
+            return node.spec.changes(node_changes(node.input))
+        case UnionNode():
+            kinds = (node_changes(child).kinds for child in node.inputs)
+            return ChangelogMode(frozenset().union(*kinds))

@@ -168,6 +168,11 @@ def outcome_of(key: str, value: str = "") -> SettingOutcome:
     return SettingOutcome(Outcome.UNKNOWN)
 
 
+def nearest_setting(key: str) -> str | None:
+    """The known setting whose name is nearest, None where none is near."""
+    return nearest(key, (*SETTINGS, *_OLD_NAMES))
+
+
 def message_for(key: str, value: str) -> str | None:
     """What the user should know about a SET, or None where it is simply honoured."""
     found = outcome_of(key, value)
@@ -179,6 +184,6 @@ def message_for(key: str, value: str) -> str | None:
         case Outcome.REFUSED:
             return f"'{key}' = '{value}' is refused: {found.reason}"
         case Outcome.UNKNOWN:
-            near = nearest(key, (*SETTINGS, *_OLD_NAMES))
+            near = nearest_setting(key)
             hint = f"; did you mean '{near}'?" if near else ""
             return f"warning: unknown setting '{key}'{hint}"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-    from penstock.errors import Span
-    from penstock.types import Column
+    from penstock.errors import PenstockError, Span
 
 
 class Severity(Enum):
@@ -35,8 +34,9 @@ class Finding:
         message: What is so, short.
         cause: Why it matters, in sentences.
         remedy: What to do, in a sentence; empty where nothing has to be done.
-        place: Where: a server, a table, a column.
-        span: Where in the script.
+        place: Where outside: a server, a table.
+        column: The declared column it is about.
+        span: Where in the script; set by the room.
         subject: Which check found it; set by the room.
     """
 
@@ -46,8 +46,19 @@ class Finding:
     cause: str = ""
     remedy: str = ""
     place: str = ""
+    column: str = ""
     span: Span | None = None
     subject: str = ""
+
+    @classmethod
+    def of(cls, error: PenstockError, *, place: str = "", column: str = "") -> Self:
+        """The finding that an error foretells: the run would end with it."""
+        lines = error.detail.splitlines()
+        endpoint = f"endpoint {getattr(error, 'endpoint', '')}"
+        cause = "\n".join(line for line in lines if not place or line != endpoint)
+        return cls(
+            Severity.ERROR, error.code, error.message, cause, error.hint, place, column, error.span
+        )
 
 
 class TimeMeaning(Enum):
@@ -79,12 +90,14 @@ class OutsideColumn:
         type: Its type, as the server writes it.
         required: It takes no NULL and has no default: a writer must fill it.
         meaning: What it holds, for temporal types.
+        bytes_max: Most bytes of UTF-8 it can hold, for texts with a limit.
     """
 
     name: str
     type: str
     required: bool = False
     meaning: TimeMeaning | None = None
+    bytes_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +122,6 @@ class OutsideTable:
         """The column of that name; servers here compare names without case."""
         lowered = name.lower()
         return next((c for c in self.columns if c.name.lower() == lowered), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Why values of a column do not travel unchanged between the script and the outside."""
-
-    severity: Severity
-    code: str
-    cause: str
-    remedy: str
 
 
 class Inspection(Protocol):
@@ -163,9 +166,6 @@ class Inspection(Protocol):
             ConnectorError: They cannot be read.
             ValidationError: There is none.
         """
-
-    def misfit(self, declared: Column, outside: OutsideColumn) -> Misfit | None:
-        """Why the declared type and the server's do not go together; None where they do."""
 
     def close(self) -> None:
         """Release connections. May be called twice."""

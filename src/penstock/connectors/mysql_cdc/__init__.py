@@ -7,6 +7,7 @@ wire. Called through `CONNECTOR` by the planner, and by the engine through the s
 from penstock.changelog import ChangelogMode
 from penstock.connectors.base import Connector, TableDescriptor
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
+from penstock.connectors.mysql_cdc.preflight import MySqlInspection
 from penstock.connectors.mysql_cdc.source import MySqlCdcSource
 from penstock.connectors.mysql_cdc.types import METADATA
 
@@ -26,4 +27,5 @@ CONNECTOR = Connector(
     source=MySqlCdcSource,
     source_mode=_mode,
     metadata=METADATA,
+    inspection=MySqlInspection,
 )

@@ -87,27 +87,35 @@ def matches(options: MySqlCdcOptions, database: str, table: str) -> bool:
     )
 
 
+def server_failures(session: Session, endpoint: str) -> list[ConnectorError]:
+    """Every setting of the server that forbids reading changes: which, and what to set."""
+    names = ", ".join(f"'{name}'" for name in _REQUIRED)
+    found = {
+        str(name).lower(): str(value)
+        for name, value in session.query(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
+    }
+    return [
+        ConnectorError(
+            f"server variable '{name}' is '{found[name]}'",
+            retryable=False,
+            endpoint=endpoint,
+            code=f"mysql-{name.replace('_', '-')}",
+            detail="Changes of rows cannot be read from its binlog.",
+            hint=hint,
+        )
+        for name, (wanted, hint) in _REQUIRED.items()
+        if name in found and found[name].upper() not in wanted
+    ]
+
+
 def check_server(session: Session, endpoint: str) -> None:
     """The server's settings allow reading changes.
 
     Raises:
         ConnectorError: They do not; says which and what to set.
     """
-    names = ", ".join(f"'{name}'" for name in _REQUIRED)
-    found = {
-        str(name).lower(): str(value)
-        for name, value in session.query(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
-    }
-    for name, (wanted, hint) in _REQUIRED.items():
-        if name in found and found[name].upper() not in wanted:
-            raise ConnectorError(
-                f"server variable '{name}' is '{found[name]}'",
-                retryable=False,
-                endpoint=endpoint,
-                code=f"mysql-{name.replace('_', '-')}",
-                detail="Changes of rows cannot be read from its binlog.",
-                hint=hint,
-            )
+    for failure in server_failures(session, endpoint):
+        raise failure
 
 
 def discover(

@@ -7,6 +7,7 @@ HTTP, PyMySQL and the sink I/O pool. Called by the registry and the runtime.
 from penstock.changelog import ChangelogMode
 from penstock.connectors.base import Connector
 from penstock.connectors.starrocks.options import StarRocksOptions
+from penstock.connectors.starrocks.preflight import StarRocksInspection
 from penstock.connectors.starrocks.sink import StarRocksSink
 
 CONNECTOR = Connector(
@@ -14,6 +15,7 @@ CONNECTOR = Connector(
     options=StarRocksOptions,
     sink=StarRocksSink.from_descriptor,
     sink_mode=lambda _: ChangelogMode.all(),
+    inspection=StarRocksInspection,
 )
 
 __all__ = ["CONNECTOR"]

@@ -98,7 +98,7 @@ class StarRocksSink:
             names,
             rules,
             self.committer(context),
-            supported=self._wants_transactions() and api.supports_transactions(),
+            supported=self.wants_transactions and api.supports_transactions(),
         )
         return transactions, VersionProbe(connection, options.database, options.table)
 
@@ -109,7 +109,9 @@ class StarRocksSink:
         if http is not None:
             http.close()
 
-    def _wants_transactions(self) -> bool:
+    @property
+    def wants_transactions(self) -> bool:
+        """Whether loads go in transactions where the server has them."""
         options = self.options
         if options.version == "v1":
             return False

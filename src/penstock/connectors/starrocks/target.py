@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 
 from penstock.connectors.starrocks.types import is_writable, types_match
-from penstock.errors import ConnectorError, ValidationError
+from penstock.errors import ConnectorError, ValidationError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from penstock.connectors.starrocks.options import StarRocksOptions
-    from penstock.types import Schema
+    from penstock.types import Column, Schema
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = (
@@ -84,7 +84,7 @@ class TargetConnection:
                     host=host,
                     port=port,
                     user=options.username,
-                    password=options.password.reveal(),
+                    password=options.password.reveal().encode(),  # PyMySQL would take Latin-1
                     charset="utf8mb4",
                     autocommit=True,
                     connect_timeout=max(1, options.connect_timeout_ms // 1000),
@@ -117,15 +117,20 @@ def read_columns(connection: TargetConnection, database: str, table: str) -> lis
     """
     rows = connection.query(_COLUMNS, (database, table))
     if not rows:
-        raise ValidationError(
-            f'table "{database}.{table}" does not exist in StarRocks',
-            code="missing-table",
-            detail="Couldn't get the sink table's column info.",
-            hint="Create the table in StarRocks first, and grant SELECT and INSERT on it.",
-        )
+        raise missing_table(database, table)
     return [
         TargetColumn(str(name), str(type_), str(key or "").upper()) for name, type_, key in rows
     ]
+
+
+def missing_table(database: str, table: str) -> ValidationError:
+    """There is no such target, or the account does not see it."""
+    return ValidationError(
+        f'table "{database}.{table}" does not exist in StarRocks',
+        code="missing-table",
+        detail="Couldn't get the sink table's column info.",
+        hint="Create the table in StarRocks first, and grant SELECT and INSERT on it.",
+    )
 
 
 def check_target(
@@ -139,54 +144,89 @@ def check_target(
     Raises:
         ValidationError: They do not fit; upstream's words are the detail.
     """
-    by_name = {column.name.lower(): column for column in columns}
-    keys = [column.name for column in columns if column.key.startswith("PRI")]
+    for _, failure in target_failures(name, schema, columns, check_columns=check_columns):
+        raise failure
+    by_name = {column.name.lower(): column.name for column in columns}
+    names = [by_name.get(column.name.lower(), column.name) for column in schema.columns]
+    return names, primary_key(columns)
+
+
+def primary_key(columns: Sequence[TargetColumn]) -> list[str]:
+    """Names of the primary key's columns, empty for other table models."""
+    return [column.name for column in columns if column.key.startswith("PRI")]
+
+
+def target_failures(
+    name: str, schema: Schema, columns: Sequence[TargetColumn], *, check_columns: bool
+) -> Iterator[tuple[str, ValidationError]]:
+    """Everything in which a schema does not fit the target, with the column it is about."""
+    keys = primary_key(columns)
     if keys and not schema.primary_key:
-        raise ValidationError(
-            f'sink table "{name}" has no primary key but its target in StarRocks has one',
-            code="missing-primary-key",
-            detail="Primary keys not defined in the sink `TableSchema`.",
-            hint=f"Add PRIMARY KEY ({', '.join(keys)}) NOT ENFORCED to the sink table.",
+        yield (
+            "",
+            ValidationError(
+                f'sink table "{name}" has no primary key but its target in StarRocks has one',
+                code="missing-primary-key",
+                detail="Primary keys not defined in the sink `TableSchema`.",
+                hint=f"Add PRIMARY KEY ({', '.join(keys)}) NOT ENFORCED to the sink table.",
+            ),
         )
-    if keys and {key.lower() for key in keys} != {key.lower() for key in schema.primary_key}:
-        raise ValidationError(
-            f'primary key of sink table "{name}" is not the primary key of its target',
-            code="primary-key-mismatch",
-            detail="Primary keys of the flink `TableSchema` do not match with the ones from "
-            f"starrocks table.\nSink: {', '.join(schema.primary_key)}. "
-            f"StarRocks: {', '.join(keys)}.",
+    elif keys and {key.lower() for key in keys} != {key.lower() for key in schema.primary_key}:
+        yield (
+            "",
+            ValidationError(
+                f'primary key of sink table "{name}" is not the primary key of its target',
+                code="primary-key-mismatch",
+                detail="Primary keys of the flink `TableSchema` do not match with the ones from "
+                f"starrocks table.\nSink: {', '.join(schema.primary_key)}. "
+                f"StarRocks: {', '.join(keys)}.",
+                hint=f"Declare PRIMARY KEY ({', '.join(keys)}) NOT ENFORCED.",
+            ),
         )
-    names = []
+    by_name = {column.name.lower(): column for column in columns}
     for column in schema.columns:
-        if not is_writable(column.type):
-            raise ValidationError(
-                f'column "{column.name}" of sink table "{name}" has a type StarRocks cannot load',
-                code="unsupported-type",
-                detail=f"Unsupported type:{column.type.sql()}.",
-                hint="CAST it to STRING in the query.",
-            )
         target = by_name.get(column.name.lower())
-        if target is None:
-            if not check_columns:
-                names.append(column.name)
-                continue
-            raise ValidationError(
-                f'column "{column.name}" of sink table "{name}" does not exist in its target',
-                code="unknown-column",
-                detail=f"StarRocks does not have column {column.name}.",
-                hint=f"The target has: {', '.join(c.name for c in columns)}.",
-            )
-        if check_columns and not types_match(target.type, column.type):
-            raise ValidationError(
-                f'type of column "{column.name}" of sink table "{name}" does not fit its target',
-                code="type-mismatch",
-                detail="Flink and StarRocks types are not matched for column "
-                f"{column.name}, flink type is {column.type.sql()}, "
-                f"starrocks type is {target.type}.",
-                hint="CAST it in the query, or change the target's column.",
-            )
-        names.append(target.name)
-    return names, keys
+        failure = _column_failure(name, column, target, columns, check=check_columns)
+        if failure is not None:
+            yield column.name, failure
+
+
+def _column_failure(
+    name: str,
+    column: Column,
+    target: TargetColumn | None,
+    columns: Sequence[TargetColumn],
+    *,
+    check: bool,
+) -> ValidationError | None:
+    if not is_writable(column.type):
+        return ValidationError(
+            f'column "{column.name}" of sink table "{name}" has a type StarRocks cannot load',
+            code="unsupported-type",
+            detail=f"Unsupported type:{column.type.sql()}.",
+            hint="CAST it to STRING in the query.",
+        )
+    if not check:
+        return None
+    if target is None:
+        near = nearest(column.name, [c.name for c in columns])
+        return ValidationError(
+            f'column "{column.name}" of sink table "{name}" does not exist in its target',
+            code="unknown-column",
+            detail=f"StarRocks does not have column {column.name}.\n"
+            f"The target has: {', '.join(c.name for c in columns)}.",
+            hint=f'Did you mean "{near}"?' if near else "Add it to the target, or leave it out.",
+        )
+    if not types_match(target.type, column.type):
+        return ValidationError(
+            f'type of column "{column.name}" of sink table "{name}" does not fit its target',
+            code="type-mismatch",
+            detail="Flink and StarRocks types are not matched for column "
+            f"{column.name}, flink type is {column.type.sql()}, "
+            f"starrocks type is {target.type}.",
+            hint="CAST it in the query, or change the target's column.",
+        )
+    return None
 
 
 class VersionProbe:
