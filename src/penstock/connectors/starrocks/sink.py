@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 from penstock.clients.http import HttpClient
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import StarRocksCommitter
+from penstock.connectors.starrocks.gate import FlushGate, GateSettings
 from penstock.connectors.starrocks.load_api import LoadApi
+from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
-from penstock.connectors.starrocks.target import (
-    TargetConnection,
-    VersionProbe,
-    check_target,
-    read_columns,
-)
+from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.transaction import Transactions
 from penstock.connectors.starrocks.writer import Progress, StarRocksWriter
 from penstock.errors import ValidationError
@@ -37,6 +34,7 @@ class StarRocksSink:
         self.schema = schema
         self.options = options
         self.progress = Progress()
+        self._gate: FlushGate | None = None
         self._http: HttpClient | None = None
         self._lock = threading.Lock()
 
@@ -65,14 +63,49 @@ class StarRocksSink:
             lambda database, table: self._api(context, database, table),
             context,
             self.progress,
+            self.gate(context),
             self.options.publish_timeout_ms,
         )
 
-    def connect(self, schema: Schema, context: SinkContext) -> tuple[Transactions, VersionProbe]:
+    def gate(self, context: SinkContext) -> FlushGate:
+        """The gate of the table; it outlives its writers, so that a restart forgets nothing."""
+        with self._lock:
+            if self._gate is None:
+                options = self.options
+                by_user = options.is_set(StarRocksOptions.interval_ms) and not options.adaptive
+                target_ms = float(options.interval_ms) if by_user else None
+                self._gate = FlushGate(GateSettings(target_ms), context.clock)
+            return self._gate
+
+    def observer(self, context: SinkContext) -> ClusterObserver:
+        """The cluster's observer, which now tells the gate; shared in the job group."""
+        observer = context.shared.acquire(
+            self._cluster,
+            lambda: ClusterObserver(
+                TargetConnection(self.options), context.io or context.executor, context.clock
+            ),
+        )
+        observer.watch(self.options.database, self.options.table, self.gate(context))
+        return observer
+
+    def release_observer(self, context: SinkContext, observer: ClusterObserver) -> None:
+        """The other end of `observer`."""
+        observer.forget(self.gate(context))
+        context.shared.release(self._cluster)
+
+    @property
+    def _cluster(self) -> Hashable:
+        options = self.options
+        return ("starrocks-versions", tuple(options.jdbc_url.hosts), options.username)
+
+    def connect(self, schema: Schema, context: SinkContext) -> Transactions:
         """Check the target and build what a writer needs; blocks, on the pool."""
         options = self.options
         connection = TargetConnection(options)
-        columns = read_columns(connection, options.database, options.table)
+        try:
+            columns = read_columns(connection, options.database, options.table)
+        finally:
+            connection.close()
         user_columns = options.properties.get("columns")
         names, keys = check_target(self.path, schema, columns, check_columns=user_columns is None)
         places = {name.lower(): place for place, name in enumerate(names)}
@@ -90,7 +123,7 @@ class StarRocksSink:
             with_op=user_columns is None or "__op" in user_columns,
         )
         api = self._api(context, options.database, options.table)
-        transactions = Transactions(
+        return Transactions(
             api,
             options,
             context,
@@ -98,9 +131,9 @@ class StarRocksSink:
             names,
             rules,
             self.committer(context),
+            gate=self.gate(context),
             supported=self.wants_transactions and api.supports_transactions(),
         )
-        return transactions, VersionProbe(connection, options.database, options.table)
 
     def disconnect(self) -> None:
         """Close kept connections; later calls open new ones."""

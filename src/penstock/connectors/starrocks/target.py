@@ -1,9 +1,8 @@
-"""The target table as information_schema shows it, checks against it, and its version counts."""
+"""The target table as information_schema shows it, and checks against it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,10 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.types import Column, Schema
 
-_LOG = logging.getLogger(__name__)
 _COLUMNS = (
     "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_KEY FROM information_schema.COLUMNS "
     "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION"
 )
-_TABLE_ID = (
-    "SELECT TABLE_ID FROM information_schema.tables_config "
-    "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
-)
-_VERSIONS = "SELECT MAX(NUM_VERSION) FROM information_schema.be_tablets WHERE TABLE_ID = %s"
-_LIMIT = "SELECT MIN(VALUE) FROM information_schema.be_configs WHERE NAME = 'tablet_max_versions'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +85,22 @@ class TargetConnection:
                 )
             except (pymysql.Error, OSError) as error:
                 failure = error
-        raise self._error("could not connect to StarRocks", failure) from failure
+        raise self._error(
+            "could not connect to StarRocks", failure, "starrocks-unreachable"
+        ) from failure
 
-    def _error(self, message: str, error: Exception | None) -> ConnectorError:
-        code = error.args[0] if error is not None and error.args else 0
-        denied = code in {1044, 1045, 1142, 1227}
+    def _error(
+        self, message: str, error: Exception | None, code: str = "starrocks-query"
+    ) -> ConnectorError:
+        number = error.args[0] if error is not None and error.args else 0
+        # 5203 is StarRocks' own number for a missing privilege.
+        denied = number in {1044, 1045, 1142, 1227, 5203}
         host, port = self._options.jdbc_url.hosts[0]
         return ConnectorError(
             message,
             retryable=not denied,
             endpoint=f"{host}:{port}",
-            code="access-denied" if denied else "starrocks-query",
+            code="access-denied" if denied else code,
             detail=f"{error}.",
             hint="Check 'jdbc-url', 'username' and 'password'.",
         )
@@ -227,36 +224,3 @@ def _column_failure(
             hint="CAST it in the query, or change the target's column.",
         )
     return None
-
-
-class VersionProbe:
-    """Reads how many versions the table's tablets hold; None where that is not to be had."""
-
-    def __init__(self, connection: TargetConnection, database: str, table: str) -> None:
-        self._connection = connection
-        self._table = (database, table)
-        self._table_id: int | None = None
-        self._limit: int | None = None
-        self._lost = False
-
-    def read(self) -> tuple[int | None, int | None]:
-        """(versions, limit). Blocks; one call at a time."""
-        if self._lost:
-            return None, self._limit
-        try:
-            if self._table_id is None:
-                rows = self._connection.query(_TABLE_ID, self._table)
-                self._table_id = int(rows[0][0])
-                with contextlib.suppress(ConnectorError, ValueError, TypeError, IndexError):
-                    self._limit = int(self._connection.query(_LIMIT)[0][0])
-            versions = self._connection.query(_VERSIONS, (self._table_id,))[0][0]
-            return (None if versions is None else int(versions)), self._limit
-        except (ConnectorError, ValueError, TypeError, IndexError) as error:
-            if not (isinstance(error, ConnectorError) and error.retryable and self._table_id):
-                self._lost = True
-                _LOG.info("versions of %s cannot be read: %s", ".".join(self._table), error)
-            return None, self._limit
-
-    def close(self) -> None:
-        """Release the connection."""
-        self._connection.close()

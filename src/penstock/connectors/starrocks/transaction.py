@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.connectors.base import SinkContext
     from penstock.connectors.starrocks.changes import ChangeRules, Chunk
     from penstock.connectors.starrocks.committer import StarRocksCommitter
+    from penstock.connectors.starrocks.gate import FlushGate
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.formats.csv import CsvDialect
 
@@ -56,6 +57,7 @@ class Transactions:
         names: Target columns in the order of the rows, without `__op`.
         rules: How changes become rows.
         committer: Settles what recovery found.
+        gate: Told of refusals, and of plain loads, which are visible at once.
         supported: Whether the server has transactions and the user wants them.
     """
 
@@ -69,12 +71,13 @@ class Transactions:
         rules: ChangeRules,
         committer: StarRocksCommitter,
         *,
+        gate: FlushGate,
         supported: bool,
     ) -> None:
         self.api = api
         self.rules = rules
         self.supported = supported
-        self.refused = False
+        self._gate = gate
         self.warning = ""
         self.retries = 0
         self._options = options
@@ -110,7 +113,10 @@ class Transactions:
     def finish(self, epoch: EpochRows) -> dict[str, Any] | None:
         """Load the rest and prepare; the committable's payload, None where nothing is to commit."""
         if not self.supported:
+            started = self._context.clock.monotonic()
             self._again(epoch, lambda: self._plain(epoch))
+            took_ms = 1000 * (self._context.clock.monotonic() - started)
+            self._gate.published(took_ms / len(epoch.chunks), len(epoch.chunks))
             return None
         self._again(epoch, lambda: self._prepare(epoch))
         return {
@@ -151,7 +157,8 @@ class Transactions:
 
     def _warn(self, error: ConnectorError, *, refused: bool) -> None:
         self.retries += 1
-        self.refused = self.refused or refused
+        if refused:
+            self._gate.refused(error.detail)
         self.warning = f"{error.message}: {error.detail}"
         why = "back-pressure, rows are kept" if refused else "trying again"
         _LOG.warning("%s (%s): %s", error.message, why, error.detail)
