@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pymysql
+from pymysql.constants import CLIENT
 
 from penstock.connectors.starrocks.types import is_writable, types_match
 from penstock.errors import ConnectorError, ValidationError, nearest
@@ -69,25 +71,71 @@ class TargetConnection:
 
     def _connect(self) -> Any:
         options = self._options
+        url = options.jdbc_url
         failure: Exception | None = None
-        for host, port in options.jdbc_url.hosts:
+        for host, port in url.hosts:
             try:
-                return pymysql.connect(
+                connection: Any = pymysql.connect(
                     host=host,
                     port=port,
                     user=options.username,
                     password=options.password.reveal().encode(),  # PyMySQL would take Latin-1
                     charset="utf8mb4",
                     autocommit=True,
-                    connect_timeout=max(1, options.connect_timeout_ms // 1000),
-                    read_timeout=60,
-                    ssl={"ca": None} if options.jdbc_url.tls else None,
+                    connect_timeout=self._connect_timeout_s(),
+                    read_timeout=None if url.socket_timeout_ms == 0 else self._read_timeout_s(),
+                    init_command=_set_variables(url.session_variables),
+                    **self._tls(),
                 )
             except (pymysql.Error, OSError) as error:
                 failure = error
+                continue
+            # Older PyMySQL goes on in the clear where the server has no TLS.
+            if _requires_tls(url.tls_mode) and not connection.server_capabilities & CLIENT.SSL:
+                connection.close()
+                raise self._no_tls(host, port)
+            return connection
         raise self._error(
             "could not connect to StarRocks", failure, "starrocks-unreachable"
         ) from failure
+
+    def _connect_timeout_s(self) -> int:
+        given = self._options.jdbc_url.connect_timeout_ms
+        return max(1, (given or self._options.connect_timeout_ms) // 1000)
+
+    def _read_timeout_s(self) -> int:
+        return max(1, (self._options.jdbc_url.socket_timeout_ms or 60_000) // 1000)
+
+    def _tls(self) -> dict[str, Any]:
+        """How to encrypt: not, where the server can (PyMySQL's default), or by a context."""
+        mode = self._options.jdbc_url.tls_mode
+        if mode == "DISABLED":
+            return {"ssl_disabled": True}
+        if mode == "PREFERRED":
+            return {}
+        ca_file = self._options.jdbc_url.ca_file or self._options.ca_file
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+        except OSError as error:
+            raise ConnectorError(
+                f"could not read the authorities in '{ca_file}'",
+                retryable=False,
+                detail=f"{error}.",
+                hint="Check 'sink.ssl.ca-file': a PEM file of certificates.",
+            ) from error
+        context.check_hostname = mode == "VERIFY_IDENTITY"
+        if mode == "REQUIRED":
+            context.verify_mode = ssl.CERT_NONE
+        return {"ssl": context}
+
+    def _no_tls(self, host: str, port: int) -> ConnectorError:
+        return ConnectorError(
+            f"{host}:{port} offers no TLS, which 'jdbc-url' demands",
+            retryable=False,
+            endpoint=f"{host}:{port}",
+            code="no-tls",
+            hint="Set up TLS on the frontend, or 'sslMode=PREFERRED' in 'jdbc-url'.",
+        )
 
     def _error(
         self, message: str, error: Exception | None, code: str = "starrocks-query"
@@ -104,6 +152,15 @@ class TargetConnection:
             detail=f"{error}.",
             hint="Check 'jdbc-url', 'username' and 'password'.",
         )
+
+
+def _requires_tls(mode: str) -> bool:
+    return mode not in {"DISABLED", "PREFERRED"}
+
+
+def _set_variables(assignments: str) -> str | None:
+    """The statement of Connector/J's `sessionVariables`."""
+    return f"SET {assignments.replace(';', ',')}" if assignments else None
 
 
 def read_columns(connection: TargetConnection, database: str, table: str) -> list[TargetColumn]:
