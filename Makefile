@@ -5,6 +5,7 @@ ARGS ?=
 KILLS ?= 60
 SEED ?= 1
 SERVER ?=
+KIND ?=
 
 .PHONY: install test check lint types unit test-servers demo bench fault clean
 
@@ -41,7 +42,8 @@ bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fault: test-servers
-	$(BIN)/python -m tests.fault --kills $(KILLS) --seed $(SEED) --server '$(SERVER)' $(ARGS)
+	$(BIN)/python -m tests.fault --kills $(KILLS) --seed $(SEED) \
+		--kind '$(KIND)' --server '$(SERVER)' $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""One campaign: tables, workload, job, kills, and the verdict."""
+"""One campaign: tables, workload, job, faults, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
+import pymysql
 from tests.fault import oracle, tables
 from tests.fault.job import JobUnderFault
-from tests.fault.plan import plan_kills
+from tests.fault.network import Network
+from tests.fault.plan import Disturb, Fault, KillJob, KillServer, plan_faults
 from tests.fault.workload import Workload
 
-from penstock.testing.mysql_servers import MySqlServer
+from penstock.testing.mysql_servers import MySqlServer, start_mariadb, start_mysql
 from penstock.testing.processes import StarRocksProcess
 
+SERVERS: dict[str, Callable[..., MySqlServer]] = {"mariadb": start_mariadb, "mysql": start_mysql}
 _APPLY_LIMIT_S = 90.0
+_PATIENT = ", 'sink.socket.timeout-ms' = '10000', 'sink.connect.timeout-ms' = '2000'"
 
 
 @dataclass
@@ -26,8 +31,10 @@ class Verdict:
     """What a campaign found; `failures` is empty where all held."""
 
     seed: int
+    kind: str
     server: str
     kills: int = 0
+    faults: int = 0
     seconds: float = 0.0
     rows: int = 0
     transactions: int = 0
@@ -40,110 +47,161 @@ class Verdict:
 
 
 class Campaign:
-    """Kills the job `kills` times under a writer and compares both sides.
+    """Lets things go wrong under a writer and compares both sides; a context object.
 
     Args:
-        server: The MySQL-protocol server; database `fault` is made anew on it.
-        name: Its kind, for the verdict.
-        starrocks: The target.
-        folder: Holds the state and the logs; kept by the caller.
-        seed: Chooses workload and kills.
+        kind: "kills", "servers" or "network".
+        server: "mariadb" or "mysql".
+        folder: Holds data, state and logs; kept by the caller.
+        seed: Chooses workload and faults.
         rows: Rows at the start.
         chunk_rows: Rows of a snapshot chunk.
-        say: Told what happens.
     """
 
     def __init__(
         self,
-        server: MySqlServer,
-        name: str,
-        starrocks: StarRocksProcess,
+        kind: str,
+        server: str,
         folder: Path,
         seed: int,
         *,
         rows: int = 120_000,
         chunk_rows: int = 200,
-        say: Callable[[str], None] = print,
     ) -> None:
-        self.server = server
-        self.starrocks = starrocks
-        self.verdict = Verdict(seed, name)
+        self.verdict = Verdict(seed, kind, server)
         self._chance = random.Random(seed)
         self._rows = rows
-        self._say = say
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        self._mysql_data = folder / "mysql"
+        self._mysql = SERVERS[server](self._mysql_data)
+        self._starrocks = StarRocksProcess(folder / "starrocks", folder / "starrocks.log")
+        self._network: Network | None = None
+        mysql_port, query_port = self._mysql.endpoint.port, self._starrocks.query_port
+        http_port, more = self._starrocks.fe_http_port, ""
+        if kind == "network":
+            network = self._network = Network(mysql_port, self._starrocks)
+            mysql_port, query_port = network.mysql.port, network.query.port
+            http_port, more = network.frontend.port, _PATIENT
         script = folder / "job.sql"
-        text = tables.script(
-            server.endpoint.port, starrocks.query_port, starrocks.fe_http_port, chunk_rows
-        )
+        text = tables.script(mysql_port, query_port, http_port, chunk_rows, more)
         script.write_text(text, encoding="utf-8")
-        self.job = JobUnderFault(script, folder)
+        self._job = JobUnderFault(script, folder)
 
-    def run(self, kills: int) -> Verdict:
-        """Run it to its end."""
+    def run(self, faults: int) -> Verdict:
+        """Run it to its end; all servers are gone afterwards."""
         started = time.monotonic()
-        source, target = self.open_source(), self.starrocks.connect()
+        try:
+            with self._starrocks:
+                self._run(faults)
+        finally:
+            self._mysql.stop()
+            if self._network is not None:
+                self._network.close()
+            self.verdict.seconds = time.monotonic() - started
+        return self.verdict
+
+    def _run(self, faults: int) -> None:
+        source, target = self._open_source(), self._starrocks.connect()
         tables.create_source(source.cursor(), self._rows)
         tables.create_target(target.cursor())
-        observer = oracle.Observer(self.starrocks.connect, oracle.ledger_sums(source.cursor()))
-        workload = Workload(self.open_source, self.verdict.seed)
+        sums = oracle.ledger_sums(source.cursor())
+        for connection in (source, target):
+            connection.close()
+        observer = oracle.Observer(self._starrocks.connect, sums)
+        workload = Workload(self._open_source, self.verdict.seed)
         observer.start()
         workload.start()
         try:
-            self._kill_again_and_again(kills, observer)
-            self.job.process.start()
+            for fault in plan_faults(self._chance, self.verdict.kind, faults):
+                met = self._inject(fault)
+                phase = self._job.phase()
+                self.verdict.phases[phase] += 1
+                self.verdict.faults += 1
+                click.echo(f"  {self.verdict.faults} {fault}{met}: {phase}")
+                observer.complete(self._job.complete())
+            if not self._job.running:
+                self._job.process.kill()
+                self._job.process.start()
             workload.stop()
-            source.commit()  # or its snapshot would be the one before the workload
-            self._judge(source.cursor(), target.cursor())
+            self._judge()
         except AssertionError as error:
             self.verdict.failures.append(str(error))
         finally:
-            self.job.process.kill()
+            self._job.process.kill()
             observer.stop()
-            self._note(workload, observer, time.monotonic() - started)
-        return self.verdict
+            self._note(workload, observer)
 
-    def open_source(self) -> Any:
+    def _open_source(self) -> Any:
         """A plain client session on the source."""
-        import pymysql
+        port = self._mysql.endpoint.port
+        return pymysql.connect(host="127.0.0.1", port=port, user="root", charset="utf8mb4")
 
-        return pymysql.connect(
-            host="127.0.0.1", port=self.server.endpoint.port, user="root", charset="utf8mb4"
-        )
+    # Faults
 
-    def _kill_again_and_again(self, kills: int, observer: oracle.Observer) -> None:
-        for number, kill in enumerate(plan_kills(self._chance, kills), 1):
-            hit = self.job.start_and_kill(kill)
-            self.verdict.kills += 1
-            self._say(f"  kill {number} {hit}")
-            if self.job.snapshot_done():
-                observer.ledgers_complete()
+    def _inject(self, fault: Fault) -> str:
+        match fault:
+            case KillJob():
+                self.verdict.kills += 1
+                return self._job.kill(fault)
+            case KillServer():
+                met = self._job.meet(fault.moment)
+                self.verdict.kills += 1
+                self._kill_server(fault)
+                return met
+            case Disturb():
+                assert self._network is not None
+                met = self._job.meet(fault.moment)
+                self._network.apply(fault)
+                time.sleep(fault.hold_s)
+                self._network.heal()
+                return met
 
-    def _judge(self, source: Any, target: Any) -> None:
-        deadline = time.monotonic() + _APPLY_LIMIT_S
-        while lagging := oracle.lagging(source, target):
-            code = self.job.process.exit_code
-            assert code is None, f"the job ended by itself ({code}):\n{self.job.tail()}"
-            if time.monotonic() > deadline:
-                self.verdict.failures.append(f"not applied in {_APPLY_LIMIT_S:.0f} s: {lagging}")
-                break
-            time.sleep(0.2)
-        for found in oracle.differences(source, target):
+    def _kill_server(self, fault: KillServer) -> None:
+        if fault.server == "starrocks":
+            self._starrocks.kill()
+            time.sleep(fault.down_s)
+            self._starrocks.start()
+            self._starrocks.wait_until_ready()
+            return
+        self._mysql.process.kill()
+        self._mysql.process.wait()
+        time.sleep(fault.down_s)
+        port = self._mysql.endpoint.port
+        self._mysql = SERVERS[self.verdict.server](self._mysql_data, port)
+
+    # Verdict
+
+    def _judge(self) -> None:
+        source, target = self._open_source(), self._starrocks.connect()
+        source.autocommit(True)
+        self._wait_until_applied(source.cursor(), target.cursor())
+        for found in oracle.differences(source.cursor(), target.cursor()):
             self.verdict.rows += found.rows
             if not found.equal:
                 self.verdict.failures.append(str(found))
-        code = self.job.process.stop()
+        code = self._job.process.stop()
         if code != 0:
-            self.verdict.failures.append(f"a clean stop ended with {code}:\n{self.job.tail()}")
-        target.execute("SHOW PROC '/transactions/fault/running'")
-        open_labels = [row[1] for row in target.fetchall()]
+            self.verdict.failures.append(f"a clean stop ended with {code}:\n{self._job.tail()}")
+        cursor = target.cursor()
+        cursor.execute("SHOW PROC '/transactions/fault/running'")
+        open_labels = [row[1] for row in cursor.fetchall()]
         if open_labels:
             self.verdict.failures.append(f"transactions left open: {open_labels}")
 
-    def _note(self, workload: Workload, observer: oracle.Observer, seconds: float) -> None:
+    def _wait_until_applied(self, source: Any, target: Any) -> None:
+        deadline = time.monotonic() + _APPLY_LIMIT_S
+        while lagging := oracle.lagging(source, target):
+            code = self._job.process.exit_code
+            assert code is None, f"the job ended by itself ({code}):\n{self._job.tail()}"
+            if time.monotonic() > deadline:
+                self.verdict.failures.append(f"not applied in {_APPLY_LIMIT_S:.0f} s: {lagging}")
+                return
+            time.sleep(0.2)
+
+    def _note(self, workload: Workload, observer: oracle.Observer) -> None:
         verdict = self.verdict
-        verdict.seconds = seconds
         verdict.transactions, verdict.changes = workload.transactions, workload.changes
         verdict.states, verdict.judged = observer.states, observer.judged
         verdict.failures += observer.violations[:5]
-        verdict.triggers, verdict.phases = self.job.points, self.job.phases
+        verdict.triggers = self._job.points

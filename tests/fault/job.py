@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.fault.plan import Kill
+from tests.fault.plan import KillJob, Moment
 
 from penstock.checkpoint import Manifest
 from penstock.errors import CheckpointError
@@ -33,40 +33,49 @@ class JobUnderFault:
         self.points: Counter[str] = Counter()
         self.phases: Counter[str] = Counter()
 
-    def start_and_kill(self, kill: Kill) -> str:
-        """Start the job, wait for the kill's moment, kill it; what was hit.
+    def meet(self, moment: Moment) -> str:
+        """Start the job where it does not run, wait for the moment; how it was met.
 
         Raises:
             AssertionError: The job ended by itself.
         """
-        self.process.start()
-        reached = self._reach(kill)
+        if not self.running:
+            self.process.kill()
+            self.process.start()
+        reached = self._reach(moment)
+        self._sleep(moment.delay_s)
         code = self.process.exit_code
-        ended_well = kill.trigger == "stop" and code in {0, 1}
+        ended_well = moment.trigger == "stop" and code in {0, 1}
         assert code is None or ended_well, f"the job ended by itself ({code}):\n{self.tail()}"
+        return "" if reached else " (not reached)"
+
+    def kill(self, fault: KillJob) -> str:
+        """`kill -9` at the fault's moment; what was hit."""
+        met = self.meet(fault.moment)
         self.process.kill()
-        phase = self.phase()
-        self.points[kill.trigger] += 1
-        self.phases[phase] += 1
-        return f"{kill}{'' if reached else ' (not reached)'}: {phase}"
+        self.points[fault.moment.trigger] += 1
+        return met
+
+    @property
+    def running(self) -> bool:
+        return self.process.started and self.process.exit_code is None
 
     def tail(self) -> str:
         """The end of the job's log."""
         return self.log.read_text(errors="replace")[-2500:]
 
-    def _reach(self, kill: Kill) -> bool:
+    def _reach(self, moment: Moment) -> bool:
         reached = True
-        match kill.trigger:
+        match moment.trigger:
             case "intent":
-                reached = self._wait_for(self._intents, kill.skip)
+                reached = self._wait_for(self._intents, moment.skip)
             case "writing":
-                reached = self._wait_for(self._temporary, kill.skip)
+                reached = self._wait_for(self._temporary, moment.skip)
             case "manifest":
-                reached = self._wait_for(self._newest, kill.skip)
+                reached = self._wait_for(self._newest, moment.skip)
             case "stop":
-                reached = self._wait_for(self._newest, kill.skip)
+                reached = self._wait_for(self._newest, moment.skip)
                 self.process.ask_to_stop()
-        self._sleep(kill.delay_s)
         return reached
 
     def _sleep(self, seconds: float) -> None:
@@ -116,6 +125,10 @@ class JobUnderFault:
         where = phases.pop() if len(phases) == 1 else "hand-over"
         return where + (", commits open" if manifest.committables else "")
 
-    def snapshot_done(self) -> bool:
-        """Whether every table's snapshot is in a manifest."""
-        return self.phase().startswith("binlog")
+    def complete(self) -> frozenset[str]:
+        """The tables whose whole snapshot is in a manifest."""
+        manifest = self.manifest()
+        states = manifest.sources.items() if manifest is not None else ()
+        return frozenset(
+            source.rpartition(".")[2] for source, state in states if state.get("phase") == "binlog"
+        )

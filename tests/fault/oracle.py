@@ -35,8 +35,8 @@ class Difference:
 class Observer(threading.Thread):
     """Looks at the targets again and again while the job is killed and started.
 
-    The sum of a ledger must be right in every state seen after `ledgers_complete` was called and
-    the sum was right once; no event may ever be there twice.
+    The sum of a ledger must be right in every state seen after `complete` was called for it and the
+    sum was right once; no event may ever be there twice.
 
     Args:
         connect: Opens a session on StarRocks.
@@ -48,15 +48,15 @@ class Observer(threading.Thread):
         self._connect = connect
         self._sums = sums
         self._stopping = threading.Event()
-        self._complete = threading.Event()
+        self._complete: frozenset[str] = frozenset()
         self._seen_right: set[str] = set()
         self.states = 0
         self.judged = 0
         self.violations: list[str] = []
 
-    def ledgers_complete(self) -> None:
-        """The snapshot of every ledger has been prepared."""
-        self._complete.set()
+    def complete(self, tables: frozenset[str]) -> None:
+        """The snapshots of these tables have been prepared."""
+        self._complete = tables
 
     def stop(self) -> None:
         self._stopping.set()
@@ -76,7 +76,7 @@ class Observer(threading.Thread):
     def _look(self, cursor: Any) -> None:
         self.states += 1
         for table in LEDGERS:
-            complete = self._complete.is_set()
+            complete = table.name in self._complete
             cursor.execute(f"SELECT SUM(balance), COUNT(*) FROM fault.`{table.name}`")
             total, count = cursor.fetchone()
             right = total is not None and int(total) == self._sums[table.name]

@@ -65,7 +65,7 @@ LEDGER = FaultTable(
     ),
     ("id",),
     "n, CONCAT('户主 ', n), 1000 + (n * 7919) % 997, 0",
-    0.35,
+    0.3,
 )
 VAULT = FaultTable(
     "vault",
@@ -77,7 +77,7 @@ VAULT = FaultTable(
     ),
     ("no", "region"),
     "n DIV 4, ELT(1 + n % 4, 'east', 'west', '北', 'Süd'), 500 + (n * 104729) % 9973, NULL",
-    0.25,
+    0.2,
 )
 EVENTS = FaultTable(
     "events",
@@ -90,7 +90,7 @@ EVENTS = FaultTable(
     ),
     ("id",),
     f"n, ELT(1 + n % 3, 'click', '下单', 'view'), CONCAT('payload ', n), n / 8, {_WHEN}",
-    0.3,
+    0.4,
     duplicate=True,
 )
 WIDE = FaultTable(
@@ -145,8 +145,10 @@ def create_target(cursor: Any) -> None:
         )
 
 
-def script(mysql_port: int, query_port: int, http_port: int, chunk_rows: int) -> str:
-    """The Flink SQL that copies and follows all tables."""
+def script(
+    mysql_port: int, query_port: int, http_port: int, chunk_rows: int, more: str = ""
+) -> str:
+    """The Flink SQL that copies and follows all tables; `more` are options of the sinks."""
     source = (
         f"'connector' = 'mysql-cdc', 'hostname' = '127.0.0.1', 'port' = '{mysql_port}',"
         " 'username' = 'root', 'password' = '', 'server-time-zone' = 'UTC',"
@@ -157,6 +159,7 @@ def script(mysql_port: int, query_port: int, http_port: int, chunk_rows: int) ->
         f"'connector' = 'starrocks', 'jdbc-url' = 'jdbc:mysql://127.0.0.1:{query_port}',"
         f" 'load-url' = '127.0.0.1:{http_port}', 'username' = 'root', 'password' = '',"
         " 'database-name' = 'fault', 'table-name' = '{0}'"
+        f"{more}"
     )
     parts = ["SET 'pipeline.name' = 'fault';", "SET 'table.local-time-zone' = 'UTC';"]
     inserts = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -42,27 +43,46 @@ class Manifest:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """The manifest as JSON."""
-        return json.dumps({"version": FORMAT_VERSION, **asdict(self)}).encode()
+        """The manifest: a line of JSON, and a line with its checksum."""
+        text = json.dumps({"version": FORMAT_VERSION, **asdict(self)}).encode()
+        return text + b"\n" + _checksum(text) + b"\n"
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
         """Read back what `encode` wrote.
 
         Raises:
-            CheckpointError: Another version, or not a manifest.
+            CheckpointError: Another version, or not every byte is as it was written.
         """
+        text, _, end = data.partition(b"\n")
         try:
-            fields = json.loads(data)
+            fields = json.loads(text)
             version = fields.pop("version")
-        except (ValueError, KeyError, AttributeError) as error:
-            raise CheckpointError("manifest is damaged", code="damaged-manifest") from error
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise _damaged("It cannot be read as a manifest.") from error
         if version != FORMAT_VERSION:
             raise CheckpointError(
                 f"manifest has version {version}, this Penstock reads {FORMAT_VERSION}",
                 code="manifest-version",
                 hint="Resume with the Penstock that wrote it, or start anew with --fresh.",
             )
+        if end != _checksum(text) + b"\n":
+            raise _damaged("Its checksum does not match: bytes of it were changed or lost.")
         fields["committables"] = tuple(ListedCommittable(**c) for c in fields["committables"])
         fields["finished"] = tuple(fields["finished"])
         return cls(**fields)
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.blake2s(text).hexdigest().encode()
+
+
+def _damaged(detail: str) -> CheckpointError:
+    # The manifest before is no way out: what was committed since would be loaded again.
+    return CheckpointError(
+        "manifest is damaged",
+        code="damaged-manifest",
+        detail=detail,
+        hint="Put the file back from a backup of the state directory, or start anew with --fresh,"
+        " which reads the tables again: empty duplicate-key targets first.",
+    )

@@ -81,7 +81,13 @@ class CheckpointStore:
             CheckpointError: It is damaged or of another version.
         """
         paths = self._manifests()
-        return Manifest.decode(paths[-1].read_bytes()) if paths else None
+        if not paths:
+            return None
+        try:
+            return Manifest.decode(paths[-1].read_bytes())
+        except CheckpointError as error:
+            error.detail = f"{error.detail}\nFile {paths[-1]}.".lstrip()
+            raise
 
     def write(self, manifest: Manifest) -> None:
         """Make a manifest durable. Called by the checkpoint writer thread only.

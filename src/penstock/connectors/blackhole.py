@@ -21,9 +21,7 @@ class BlackholeOptions(Options):
     """Options of the blackhole sink: none of its own."""
 
     connector = "blackhole"
-    parallelism = Option(
-        "sink.parallelism", integer, 1, "Writers.", no_effect="one writer keeps the order of rows"
-    )
+    parallelism = Option("sink.parallelism", integer, 1, "Accepted; one process writes.")
 
 
 def _done(value: Any = None) -> Future[Any]:

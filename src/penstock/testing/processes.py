@@ -56,6 +56,11 @@ class CliProcess:
             )
 
     @property
+    def started(self) -> bool:
+        """Whether it was started and neither killed nor stopped by us since."""
+        return self._process is not None
+
+    @property
     def exit_code(self) -> int | None:
         """Its exit code, None while it runs or where it was never started."""
         return None if self._process is None else self._process.poll()

@@ -68,5 +68,23 @@ def test_a_torn_intent_was_never_acted_upon(store: CheckpointStore, tmp_path: Pa
 
 def test_a_damaged_manifest_says_so(store: CheckpointStore, tmp_path: Path) -> None:
     (tmp_path / "manifest-000000000001.json").write_text("{")
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match="damaged") as caught:
         store.latest()
+    assert "manifest-000000000001.json" in caught.value.detail
+
+
+def test_a_torn_manifest_is_refused_wherever_it_ends() -> None:
+    whole = manifest(2).encode()
+    for size in range(len(whole)):
+        with pytest.raises(CheckpointError):
+            Manifest.decode(whole[:size])
+
+
+def test_a_manifest_with_any_bit_flipped_is_refused() -> None:
+    whole = manifest(1).encode()
+    for place in range(len(whole) * 8):
+        flipped = bytearray(whole)
+        flipped[place // 8] ^= 1 << place % 8
+        with pytest.raises(CheckpointError):
+            Manifest.decode(bytes(flipped))
+    assert Manifest.decode(whole) == manifest(1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from penstock.checkpoint import CheckpointStore
-from penstock.errors import JobError
+from penstock.errors import CheckpointError, JobError
 from penstock.runtime import JobGroup
 
 if TYPE_CHECKING:
@@ -71,22 +72,50 @@ class LocalJobs:
     def _prepare(self, statements: list[str], *, fresh: bool) -> Resume | None:
         store = CheckpointStore(self.directory)
         try:
-            path = self.directory / "script.json"
             if fresh:
                 store.clear()
+            path = self.directory / "script.json"
             manifest = store.latest()
-            resume = None
-            if manifest is not None and not manifest.complete:
-                before = json.loads(path.read_text()) if path.exists() else []
-                if before != statements:
-                    raise _changed(self.directory, before, statements)
-                resume = Resume(
-                    manifest.epoch, {k: _position(v) for k, v in manifest.sources.items()}
-                )
-            path.write_text(json.dumps(statements, ensure_ascii=False, indent=1))
-            return resume
+            if manifest is None or manifest.complete:
+                _write_whole(path, json.dumps(statements, ensure_ascii=False, indent=1))
+                return None
+            before = _read_statements(path)
+            if before != statements:
+                raise _changed(self.directory, before, statements)
+            return Resume(manifest.epoch, {k: _position(v) for k, v in manifest.sources.items()})
         finally:
             store.close()
+
+
+def _read_statements(path: Path) -> list[str]:
+    try:
+        statements = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f'could not read "{path}"',
+            code="damaged-state",
+            detail=f"{error}\nIt holds the statements of the unfinished job.",
+            hint="Put the file back from a backup of the state directory, or start with --fresh.",
+        ) from error
+    return [str(statement) for statement in statements]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever is killed meanwhile leaves the old or the new one."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError as error:
+        raise CheckpointError(
+            f'could not write "{path}"',
+            code="state-directory",
+            detail=f"{error.strerror}.",
+            hint="Free some room, or name another directory with --state-dir.",
+        ) from error
 
 
 def _position(state: Mapping[str, object]) -> str:

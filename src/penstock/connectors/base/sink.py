@@ -8,10 +8,8 @@ manifest holding its committables is durable, and before `commit(n+1)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from penstock.connectors.base.shared import SharedResources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -62,8 +60,6 @@ class SinkContext:
             before every begin; cheap when already logged.
         checkpoint_interval_ms: Set by the user, else None: then the gate ends epochs.
         recovered: What recovery found; the writer settles it before its first begin.
-        io: The connector I/O pool, for other blocking calls; None: `executor` serves both.
-        shared: What the sinks of the job group use together.
     """
 
     sink_id: str
@@ -76,8 +72,6 @@ class SinkContext:
     intend: Callable[[int, int], None]
     checkpoint_interval_ms: int | None
     recovered: RecoveredSink
-    io: Executor | None = None
-    shared: SharedResources = field(default_factory=SharedResources)
 
 
 class SinkWriter(Protocol):

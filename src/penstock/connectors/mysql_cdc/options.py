@@ -144,9 +144,8 @@ class MySqlCdcOptions(Options):
         "scan.snapshot.fetch.size",
         integer,
         1024,
-        "Rows per fetch.",
+        "No effect: results are streamed.",
         at_least(2),
-        no_effect="results are streamed",
     )
     factor_upper = Option(
         "chunk-key.even-distribution.factor.upper-bound",
@@ -164,20 +163,12 @@ class MySqlCdcOptions(Options):
         between(0, 1),
         ("split-key.even-distribution.factor.lower-bound",),
     )
-    group_size = Option(
-        "chunk-meta.group.size",
-        integer,
-        1000,
-        "Chunks per message.",
-        at_least(2),
-        no_effect="chunks are not sent between processes in groups",
-    )
+    group_size = Option("chunk-meta.group.size", integer, 1000, "No effect here.", at_least(2))
     backfill_skip = Option(
         "scan.incremental.snapshot.backfill.skip",
         boolean,
         False,
-        "Leave the backfill of chunks out.",
-        no_effect="the backfill costs no connection here and is always done",
+        "Accepted; the backfill costs no connection here and is always done.",
     )
     last_chunk_first = Option(
         "scan.incremental.snapshot.unbounded-chunk-first.enabled",
@@ -186,11 +177,7 @@ class MySqlCdcOptions(Options):
         "Read the open last chunk first.",
     )
     close_idle = Option(
-        "scan.incremental.close-idle-reader.enabled",
-        boolean,
-        False,
-        "Close idle readers.",
-        no_effect="idle snapshot readers always end",
+        "scan.incremental.close-idle-reader.enabled", boolean, False, "No effect here."
     )
     newly_added = Option(
         "scan.newly-added-table.enabled", boolean, False, "On restore, snapshot new tables."

@@ -9,8 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ServerError
-from penstock.embedded.starrocks.scratch import scratch
-from penstock.embedded.starrocks.sql_names import quoted
+from penstock.embedded.starrocks.publish import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +35,8 @@ def evaluate(
     picks += [f"{_expression(text)} AS {quoted(name)}" for name, text in derived]
     where = f" WHERE {_expression(condition)}" if condition else ""
     count = len(next(iter(columns.values())))
-    with scratch(source=pa.table(dict(columns))) as database:
+    with scratch() as database:
+        database.register("source", pa.table(dict(columns)))
         try:
             try:
                 typed = _typed_fields(table, columns, "VARCHAR")
@@ -48,6 +48,11 @@ def evaluate(
             raise ServerError(f"cannot evaluate the columns of the load: {error}") from error
     result = {name: found.column(name).combine_chunks() for name in found.column_names}
     return result, count - found.num_rows
+
+
+def scratch() -> Any:
+    """A DuckDB of its own for one expression; cannot reach files."""
+    return duckdb.connect(":memory:", config={"threads": "1", "enable_external_access": "false"})
 
 
 def _query(database: Any, picks: Sequence[str], typed: str, where: str) -> pa.Table:

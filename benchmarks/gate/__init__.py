@@ -1,1 +1,0 @@
-"""The gate in a simulated StarRocks: `world` simulates, `scenarios` names, `plots` draws."""

@@ -1,0 +1,188 @@
+"""An HTTP proxy before StarRocks that answers itself, or loses requests, bodies and answers."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from penstock.testing.tcp_proxy import TcpProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock.testing.tcp_proxy import ProxiedConnection
+
+ACTIONS = ("unavailable", "lose-request", "lose-answer", "cut-body", "cut-answer")
+_BLOCK_BYTES = 1 << 16
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: 13\r\nConnection: close\r\n\r\nout of order\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFault:
+    """What happens to the next request whose target holds `path`.
+
+    Args:
+        path: Part of the request line, such as "transaction/commit"; "" for any request.
+        action: "unavailable": 503, nothing is forwarded; "lose-request": cut before it is
+            forwarded; "lose-answer": forwarded, the answer is dropped and the connection cut;
+            "cut-body", "cut-answer": cut in the middle of the request's body or of the answer.
+    """
+
+    path: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    first: bytes
+    lines: tuple[bytes, ...]
+
+    @property
+    def raw(self) -> bytes:
+        return self.first + b"".join(self.lines) + b"\r\n"
+
+    def field(self, name: bytes) -> bytes:
+        for line in self.lines:
+            key, _, value = line.partition(b":")
+            if key.strip().lower() == name:
+                return value.strip()
+        return b""
+
+    @property
+    def length(self) -> int:
+        return int(self.field(b"content-length") or 0)
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split()[1])
+
+
+class HttpProxy(TcpProxy):
+    """Forwards HTTP/1.1 request by request.
+
+    Args:
+        upstream_port: The frontend or backend.
+        redirects: Ports in `Location` headers that are replaced: real port to a proxy's.
+    """
+
+    def __init__(self, upstream_port: int, redirects: Mapping[int, int] | None = None) -> None:
+        self._redirects = dict(redirects or {})
+        self._faults: deque[HttpFault] = deque()
+        self._faults_lock = threading.Lock()
+        self.met: list[HttpFault] = []
+        super().__init__(upstream_port, self._requests)
+
+    def inject(self, fault: HttpFault) -> None:
+        """Let something go wrong once."""
+        with self._faults_lock:
+            self._faults.append(fault)
+
+    def heal(self) -> None:
+        """Forget faults not met, too."""
+        with self._faults_lock:
+            self._faults.clear()
+        super().heal()
+
+    def _next_fault(self, head: _Head) -> HttpFault | None:
+        with self._faults_lock:
+            for fault in self._faults:
+                if fault.path.encode() in head.first and (
+                    fault.action != "cut-body" or head.length
+                ):
+                    self._faults.remove(fault)
+                    self.met.append(fault)
+                    return fault
+        return None
+
+    def _requests(self, connection: ProxiedConnection) -> None:
+        with connection.client.makefile("rb") as client, connection.upstream.makefile("rb") as up:
+            while (head := _read_head(client)) is not None:
+                self.wait_for_flow()
+                if connection.dead.is_set() or not self._exchange(connection, head, client, up):
+                    return
+
+    def _exchange(
+        self, connection: ProxiedConnection, head: _Head, client: BinaryIO, up: BinaryIO
+    ) -> bool:
+        """One request and its answer; whether the connection goes on."""
+        fault = self._next_fault(head)
+        action = fault.action if fault is not None else ""
+        if action == "unavailable":
+            connection.client.sendall(_BUSY)
+            return False
+        if action == "lose-request":
+            return False
+        connection.upstream.sendall(head.raw)
+        answer = None
+        if head.field(b"expect"):
+            answer = _read_head(up)
+            if answer is None:
+                return False
+            if answer.status == 100:
+                connection.client.sendall(answer.raw)
+                answer = None
+        if answer is None:
+            body = head.length // 2 if action == "cut-body" else head.length
+            _copy(client, connection.upstream.sendall, body)
+            if action == "cut-body":
+                return False
+            answer = _read_head(up)
+        if answer is None:
+            return False
+        return self._answer(connection, answer, up, action)
+
+    def _answer(
+        self, connection: ProxiedConnection, answer: _Head, up: BinaryIO, action: str
+    ) -> bool:
+        if action == "lose-answer":
+            _copy(up, lambda _: None, answer.length)
+            return False
+        self.wait_for_flow()
+        if connection.dead.is_set():
+            return False
+        connection.client.sendall(self._redirected(answer).raw)
+        if action == "cut-answer":
+            _copy(up, connection.client.sendall, answer.length // 2)
+            return False
+        _copy(up, connection.client.sendall, answer.length)
+        return answer.field(b"connection").lower() != b"close"
+
+    def _redirected(self, answer: _Head) -> _Head:
+        def move(line: bytes) -> bytes:
+            if not line.lower().startswith(b"location:"):
+                return line
+            return re.sub(
+                rb"(//[^/:]+:)(\d+)",
+                lambda m: m[1] + str(self._redirects.get(int(m[2]), int(m[2]))).encode(),
+                line,
+                count=1,
+            )
+
+        return _Head(answer.first, tuple(move(line) for line in answer.lines))
+
+
+def _read_head(file: BinaryIO) -> _Head | None:
+    first = file.readline()
+    if not first:
+        return None
+    lines = []
+    while (line := file.readline()) not in {b"\r\n", b""}:
+        lines.append(line)
+    return _Head(first, tuple(lines))
+
+
+def _copy(source: BinaryIO, send: object, size: int) -> None:
+    assert callable(send)
+    while size:
+        block = source.read(min(size, _BLOCK_BYTES))
+        if not block:
+            message = "the sender ended in the middle"
+            raise ConnectionError(message)
+        send(block)
+        size -= len(block)

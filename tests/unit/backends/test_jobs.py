@@ -1,0 +1,67 @@
+"""The state directory of a script's jobs: what it remembers, and what a crash may leave in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock.backends.local.jobs import LocalJobs
+from penstock.checkpoint import CheckpointStore, Manifest
+from penstock.errors import CheckpointError, JobError
+
+
+def open_and_close(directory: Path, *statements: str, fresh: bool = False) -> LocalJobs:
+    jobs = LocalJobs(directory, statements, {}, fresh=fresh)
+    jobs.group.stop_now()
+    assert jobs.group.join(20)
+    return jobs
+
+
+def leave_unfinished(directory: Path, *statements: str) -> None:
+    open_and_close(directory, *statements)
+    store = CheckpointStore(directory)
+    store.write(Manifest(3, 1, {"0/orders": {"position": "binlog.1:4"}}))
+    store.close()
+
+
+def test_an_unfinished_job_of_the_same_statements_is_resumed(tmp_path: Path) -> None:
+    leave_unfinished(tmp_path, "INSERT 1")
+    resumed = open_and_close(tmp_path, "INSERT 1").resumed
+    assert resumed is not None
+    assert (resumed.epoch, resumed.positions) == (3, {"0/orders": "binlog.1:4"})
+
+
+def test_other_statements_are_refused_with_the_difference(tmp_path: Path) -> None:
+    leave_unfinished(tmp_path, "INSERT 1")
+    with pytest.raises(JobError, match="unfinished job of other statements") as caught:
+        open_and_close(tmp_path, "INSERT 2")
+    assert "-INSERT 1" in caught.value.detail
+    assert open_and_close(tmp_path, "INSERT 2", fresh=True).resumed is None
+
+
+def test_the_remembered_statements_are_never_written_over_in_place(tmp_path: Path) -> None:
+    """A process killed while it starts must not leave half a file, which nothing could resume."""
+    leave_unfinished(tmp_path, "INSERT 1")
+    before = (tmp_path / "script.json").stat().st_ino
+    open_and_close(tmp_path, "INSERT 1")
+    assert (tmp_path / "script.json").stat().st_ino == before
+    open_and_close(tmp_path, "INSERT 1", fresh=True)
+    assert (tmp_path / "script.json").stat().st_ino != before
+
+
+def test_damaged_statements_are_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    leave_unfinished(tmp_path, "INSERT 1")
+    (tmp_path / "script.json").write_text('["INS')
+    with pytest.raises(CheckpointError, match="could not read") as caught:
+        open_and_close(tmp_path, "INSERT 1")
+    assert "--fresh" in caught.value.hint
+
+
+def test_a_damaged_manifest_does_not_start_the_job(tmp_path: Path) -> None:
+    leave_unfinished(tmp_path, "INSERT 1")
+    path = next(tmp_path.glob("manifest-*.json"))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_and_close(tmp_path, "INSERT 1")
+    assert open_and_close(tmp_path, "INSERT 1", fresh=True).resumed is None
