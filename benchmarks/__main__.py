@@ -1,216 +1,72 @@
-"""`python -m benchmarks [NAME ...]`: each benchmark prints one line `name: value unit`.
+"""`python -m benchmarks [NAME ...] [--repeat N] [--scale X] [--json FILE]`.
 
-Servers are started here; sizes fit the two-core machine that the README's table names.
+Servers are started here. Sizes fit a machine of two cores; `--scale 10` is ten times the data.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import argparse
 import tempfile
-import time
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
 
-import pymysql
+from benchmarks import datagen, mysql
+from benchmarks.harness import as_json
 
-PENSTOCK = [sys.executable, "-m", "penstock.cli"]
-DATAGEN = """
-CREATE TABLE src (id INT, name STRING, score INT) WITH ('connector' = 'datagen',
- 'rows-per-second' = '1000000000', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1',
- 'fields.id.end' = '{rows}', 'fields.name.length' = '10', 'fields.score.min' = '1',
- 'fields.score.max' = '100');
-"""
-STARROCKS = """
-CREATE TABLE {name} ({columns}, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'starrocks',
- 'jdbc-url' = 'jdbc:mysql://127.0.0.1:{query}', 'load-url' = '127.0.0.1:{http}',
- 'database-name' = 'bench', 'table-name' = '{name}', 'username' = 'root', 'password' = '');
-"""
+if TYPE_CHECKING:
+    from benchmarks.harness import Benchmark, Result
 
-
-class StarRocks:
-    def __init__(self, profile: str = "instant") -> None:
-        from penstock.testing.mysql_servers import free_port
-
-        self.http, backend, self.query = free_port(), free_port(), free_port()
-        self.process = subprocess.Popen(
-            [
-                *PENSTOCK,
-                "starrocks",
-                "--profile",
-                profile,
-                "--fe-http-port",
-                str(self.http),
-                "--be-http-port",
-                str(backend),
-                "--query-port",
-                str(self.query),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.client = pymysql.connect(
-                    host="127.0.0.1", port=self.query, user="root", autocommit=True
-                )
-                break
-            except pymysql.err.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        self.execute("CREATE DATABASE bench")
-
-    def execute(self, sql: str) -> list[tuple[object, ...]]:
-        with self.client.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall())
-
-    def create(self, name: str, columns: str) -> None:
-        self.execute(
-            f"CREATE TABLE bench.{name} ({columns}) PRIMARY KEY (id) DISTRIBUTED BY HASH (id) "
-            'BUCKETS 1 PROPERTIES ("replication_num" = "1")'
-        )
-
-    def sink(self, name: str, columns: str) -> str:
-        return STARROCKS.format(name=name, columns=columns, query=self.query, http=self.http)
-
-    def count(self, name: str) -> int:
-        return int(str(self.execute(f"SELECT COUNT(*) FROM bench.{name}")[0][0]))
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
+ALL: dict[str, Benchmark] = {
+    "start": datagen.start,
+    "blackhole": datagen.blackhole,
+    "starrocks": datagen.starrocks,
+    "mysql": mysql.snapshot_and_binlog,
+    "wide": mysql.wide_rows,
+}
+_HEAD = "| Benchmark | Goal | Median | Min | Max | Unit | Wall s | CPU s | Peak MB |"
 
 
-def start(script: str, folder: Path) -> subprocess.Popen[bytes]:
-    path = folder / "script.sql"
-    path.write_text(script)
-    return subprocess.Popen(
-        [*PENSTOCK, "run", str(path), "--quiet", "--fresh", "--state-dir", str(folder / "state")],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *ALL], metavar="NAME", help=", ".join(ALL))
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each benchmark")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the numbers of rows")
+    parser.add_argument("--json", type=Path, help="file for all runs")
+    arguments = parser.parse_args()
+    print(f"{_HEAD}\n|{'---|' * 9}", flush=True)
+    everything: list[list[Result]] = []
+    for name in arguments.names or ALL:
+        runs = []
+        for _ in range(arguments.repeat):
+            with tempfile.TemporaryDirectory() as folder:
+                runs.append(ALL[name](Path(folder), arguments.scale))
+        everything += runs
+        for several in zip(*runs, strict=True):
+            print(_row(several), flush=True)
+    if arguments.json:
+        arguments.json.write_text(as_json(everything))
 
 
-def finish(script: str, folder: Path) -> float:
-    began = time.monotonic()
-    code = start(script, folder).wait()
-    if code:
-        sys.exit(f"penstock run ended with {code}")
-    return time.monotonic() - began
+def _row(runs: tuple[Result, ...]) -> str:
+    values = sorted(run.value for run in runs)
+    first = runs[0]
+    cells = [first.name, first.goal, *map(_text, (median(values), values[0], values[-1]))]
+    cells += [first.unit, *(_middle([getattr(r, key) for r in runs]) for key in _COSTS)]
+    return "| " + " | ".join(cells) + " |"
 
 
-def report(name: str, value: float, unit: str) -> None:
-    print(f"{name}: {value:,.2f} {unit}", flush=True)
+_COSTS = ("wall_s", "cpu_s", "pss_mb")
 
 
-def start_to_first_row(folder: Path) -> None:
-    server = StarRocks()
-    server.create("first", "id INT NOT NULL, name STRING, score INT")
-    script = DATAGEN.format(rows=1_000_000_000).replace("1000000000'", "10'", 1)
-    script += server.sink("first", "id INT, name STRING, score INT")
-    began = time.monotonic()
-    process = start(script + "INSERT INTO first SELECT * FROM src;", folder)
-    while not server.count("first"):
-        time.sleep(0.005)
-    report("start to first row", time.monotonic() - began, "s")
-    process.terminate()
-    process.wait()
-    server.stop()
+def _middle(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return _text(median(known)) if known else ""
 
 
-def datagen_to_blackhole(folder: Path) -> None:
-    rows = 30_000_000
-    script = DATAGEN.format(rows=rows) + "CREATE TABLE b (id INT, name STRING, score INT) WITH ("
-    script += "'connector' = 'blackhole');INSERT INTO b SELECT * FROM src;"
-    seconds = finish(script, folder)
-    report("datagen to blackhole", rows / seconds / 1e6, "M rows/s, start included")
+def _text(value: float) -> str:
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
 
-
-def datagen_to_starrocks(folder: Path) -> None:
-    rows = 5_000_000
-    server = StarRocks()
-    server.create("gen", "id INT NOT NULL, name STRING, score INT")
-    script = DATAGEN.format(rows=rows) + server.sink("gen", "id INT, name STRING, score INT")
-    seconds = finish(script + "INSERT INTO gen SELECT * FROM src;", folder)
-    assert server.count("gen") == rows
-    report("datagen to embedded StarRocks", rows / seconds / 1e6, "M rows/s, start included")
-    server.stop()
-
-
-COLUMNS = "id INT, name STRING, score INT, amount DECIMAL(10,2), ts TIMESTAMP(6), note STRING"
-MYSQL = "id INT PRIMARY KEY, name VARCHAR(20), score INT, amount DECIMAL(10,2), ts DATETIME(6), note VARCHAR(60)"
-
-
-def mysql_to_starrocks(folder: Path) -> None:
-    from penstock.testing.mysql_servers import start_mariadb
-
-    rows = 1_000_000
-    folder.chmod(0o755)
-    with start_mariadb(folder / "mysql") as source:
-        client = pymysql.connect(
-            host="127.0.0.1",
-            port=source.endpoint.port,
-            user=source.endpoint.user,
-            autocommit=True,
-            password=source.endpoint.password.reveal(),
-        )
-        cursor = client.cursor()
-        cursor.execute("CREATE DATABASE bench")
-        cursor.execute("USE bench")
-        cursor.execute(f"CREATE TABLE m ({MYSQL})")
-        fill = "CONCAT('name ', seq), seq % 100, seq / 4, NOW(6), REPEAT('n', 30)"
-        cursor.execute(f"INSERT INTO m SELECT seq, {fill} FROM seq_1_to_{rows}")
-        server = StarRocks()
-        server.create(
-            "m", COLUMNS.replace("TIMESTAMP(6)", "DATETIME").replace("id INT", "id INT NOT NULL")
-        )
-        script = f"CREATE TABLE src ({COLUMNS}, PRIMARY KEY (id) NOT ENFORCED) WITH ("
-        script += f"'connector' = 'mysql-cdc', 'hostname' = '127.0.0.1', 'port' = '{source.endpoint.port}',"
-        script += (
-            f"'username' = '{source.endpoint.user}', 'password' = '', 'database-name' = 'bench',"
-        )
-        script += "'server-time-zone' = 'UTC', 'table-name' = 'm');"
-        script += server.sink("m", COLUMNS)
-        began = time.monotonic()
-        process = start(script + "INSERT INTO m SELECT * FROM src;", folder)
-        while server.count("m") < rows:
-            time.sleep(0.02)
-        report(
-            "MySQL snapshot", rows / (time.monotonic() - began) / 1e3, "k rows/s, start included"
-        )
-        time.sleep(2)
-        began = time.monotonic()
-        for first in range(rows + 1, 2 * rows, 100_000):
-            cursor.execute(f"INSERT INTO m SELECT seq, {fill} FROM seq_{first}_to_{first + 99_999}")
-        written = time.monotonic() - began
-        while server.count("m") < 2 * rows:
-            time.sleep(0.02)
-        seconds = time.monotonic() - began
-        report(
-            "binlog of multi-row inserts",
-            rows / seconds / 1e3,
-            f"k changes/s ({written:.1f} s writing)",
-        )
-        report("memory of penstock run", memory_mb(process.pid), "MB (proportional set size)")
-        process.terminate()
-        process.wait()
-        server.stop()
-
-
-def memory_mb(pid: int) -> float:
-    import psutil
-
-    process = psutil.Process(pid)
-    family = [process, *process.children(recursive=True)]
-    return sum(float(p.memory_full_info().pss) for p in family) / 2**20
-
-
-ALL = (start_to_first_row, datagen_to_blackhole, datagen_to_starrocks, mysql_to_starrocks)
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:]
-    for benchmark in ALL:
-        if not wanted or benchmark.__name__ in wanted:
-            with tempfile.TemporaryDirectory() as directory:
-                benchmark(Path(directory))
+    main()

@@ -363,3 +363,63 @@ def test_a_dropped_table_does_not_end_the_others(server: MySqlServer, tmp_path: 
     run.until(lambda: 50 in run.rows)
     run.close()
     session.close()
+
+
+def test_a_big_transaction_is_cut_and_resumed_inside(server: MySqlServer, tmp_path: Path) -> None:
+    session = MySqlConnection.open(server.endpoint)
+    fill(session, "big", 0)
+    session.query("ALTER TABLE shop.big MODIFY name MEDIUMTEXT")
+    for start in range(0, 9000, 500):
+        values = ",".join(f"({i},REPEAT('{i % 10}', 10000))" for i in range(start, start + 500))
+        session.query(f"INSERT INTO shop.big (id, name) VALUES {values}")
+    run = Run(server, tmp_path, "big", scan_startup_mode="latest-offset")
+    session.query("BEGIN")
+    session.query("UPDATE shop.big SET v = 5")
+    session.query("UPDATE shop.big SET v = 6 WHERE id < 10")
+    session.query("DELETE FROM shop.big WHERE id = 3")
+    session.query("COMMIT")
+    run.rows = {i: (i, None, None, str(i % 10) * 10000, None) for i in range(9000)}
+    cuts = 0
+    for _ in range(20):
+        before = len(run.log)
+        run.until(lambda before=before, run=run: len(run.log) > before)
+        rows, log = run.rows, run.log
+        state = run.stop()
+        cuts += bool(state["handed"])
+        run = Run(server, tmp_path, "big", state, scan_startup_mode="latest-offset")
+        run.rows, run.log = rows, log
+        if not state["handed"] and 3 not in rows:
+            break
+    run.close()
+    assert cuts >= 2
+    assert run.rows == table_rows(session, "big")
+    assert len(run.log) == 2 * 9000 + 2 * 10 + 1
+    session.close()
+
+
+def test_a_chunk_of_wide_rows_is_cut_by_bytes(server: MySqlServer, tmp_path: Path) -> None:
+    session = MySqlConnection.open(server.endpoint)
+    session.query("DROP TABLE IF EXISTS shop.wide")
+    session.query(
+        "CREATE TABLE shop.wide (id VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci,"
+        " n INT, name MEDIUMTEXT, PRIMARY KEY (id, n))"
+    )
+    for start in range(0, 600, 100):
+        values = ",".join(
+            f"('{'aA'[i % 2]}{i // 4:04}', {i}, REPEAT('x', 50000))"
+            for i in range(start, start + 100)
+        )
+        session.query(f"INSERT INTO shop.wide VALUES {values}")
+    schema = Schema((Column("id", STRING), Column("n", INT), Column("name", STRING)), ("id", "n"))
+    seen: list[int] = []
+    run = Run(server, tmp_path, "wide", schema=schema)
+
+    def emit(_: str, batch: ChangelogBatch) -> None:
+        seen.extend(batch.rows.column(1).to_pylist())
+
+    while run.reader.progress()[0].phase != "binlog":
+        run.reader.poll(emit, 20)
+    assert run.reader.progress()[0].extra["chunks_done"] >= 3
+    run.close()
+    session.close()
+    assert sorted(seen) == list(range(600))

@@ -23,9 +23,11 @@ from penstock.errors import ConnectorError
 from penstock.wire.mysql.result_set import MARKER_SQL, TextResultReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     import pyarrow as pa
+
+    Columns = Generator[list[pa.Array], None, None]
 
 _READ_BYTES = 1 << 20
 _LOST = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1053, 1040, 1158, 1159, 1160, 1161, 1205})
@@ -70,7 +72,7 @@ class ServerInfo:
         version: Numbers of the version, such as (8, 0, 36).
         version_text: As the server says it.
         is_mariadb: MariaDB rather than MySQL.
-        gtid_mode: Whether transactions carry GTIDs (always on MariaDB).
+        gtid_mode: Whether all transactions carry GTIDs (always on MariaDB).
     """
 
     version: tuple[int, ...]
@@ -106,6 +108,11 @@ class MySqlConnection:
         return self._raw._sock  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be asked; not after `close`, nor after a result was left unread."""
+        return bool(self._raw.open)
+
+    @property
     def server_info(self) -> ServerInfo:
         """Version and kind of the server; asked once."""
         if self._info is None:
@@ -114,7 +121,7 @@ class MySqlConnection:
             version = tuple(int(n) for n in numbers.group(1).split(".")) if numbers else (0,)
             is_mariadb = "mariadb" in text.lower()
             mode = [] if is_mariadb else self.query("SHOW VARIABLES LIKE 'gtid_mode'")
-            on = is_mariadb or (bool(mode) and str(mode[0][1]).upper().startswith("ON"))
+            on = is_mariadb or (bool(mode) and str(mode[0][1]).upper() == "ON")
             self._info = ServerInfo(version, text, is_mariadb, on)
         return self._info
 
@@ -131,7 +138,7 @@ class MySqlConnection:
         except (pymysql.MySQLError, OSError) as error:
             raise connector_error(error, self.endpoint) from error
 
-    def stream_text(self, sql: str, *, batch_bytes: int = 2 << 20) -> Iterator[list[pa.Array]]:
+    def stream_text(self, sql: str, *, batch_bytes: int = 2 << 20) -> Columns:
         """Reads a SELECT column-wise: batches of columns, each a `binary` array of MySQL's text.
 
         Args:
@@ -165,9 +172,7 @@ class MySqlConnection:
         sock.sendall(struct.pack("<I", len(payload))[:3] + b"\0" + payload)
         return b""
 
-    def _read_batches(
-        self, reader: TextResultReader, left: bytes, batch_bytes: int
-    ) -> Iterator[list[pa.Array]]:
+    def _read_batches(self, reader: TextResultReader, left: bytes, batch_bytes: int) -> Columns:
         sock = self.raw_socket
         buffer = bytearray(max(2 * batch_bytes, 1 << 16))
         buffer[: len(left)] = left

@@ -16,6 +16,7 @@ from penstock.connectors.base import Committable, RecoveredSink, SinkContext, So
 from penstock.errors import ConnectorError, InternalError, PenstockError
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
+from penstock.runtime.memory import give_back_freed_memory
 from penstock.runtime.pipeline import Pipeline, RunningSink
 from penstock.runtime.restart import restart_strategy
 
@@ -50,6 +51,7 @@ class JobGroup:
     def __init__(
         self, directory: Path, settings: Mapping[str, str], clock: Clock | None = None
     ) -> None:
+        give_back_freed_memory()
         self.store = CheckpointStore(directory)
         self.settings = dict(settings)
         self.clock: Clock = clock or SystemClock()

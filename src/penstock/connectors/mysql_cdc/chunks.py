@@ -95,7 +95,7 @@ class KeyOrder:
     def __init__(self, table: PhysicalTable, session: Callable[[], Session]) -> None:
         assert table.chunk_key is not None
         self._session = session
-        self._text = table.chunk_key.type_name in _TEXT
+        self._text = self.needs_server(table)
         self._known: dict[object, bytes] = {}
         pads = "_0900_" not in table.collation and "nopad" not in table.collation
         as_char = f" AS CHAR({max(1, table.chunk_key.length)})" if pads else ""
@@ -103,6 +103,11 @@ class KeyOrder:
             f"HEX(WEIGHT_STRING(CONVERT({{}} USING {table.charset})"
             f" COLLATE {table.collation}{as_char}))"
         )
+
+    @staticmethod
+    def needs_server(table: PhysicalTable) -> bool:
+        """Whether only the server can compare the table's chunk keys."""
+        return table.chunk_key is not None and table.chunk_key.type_name in _TEXT
 
     def sort_keys(self, values: Sequence[object]) -> list[Any]:
         """One comparable per value."""
@@ -161,6 +166,12 @@ class ChunkMap:
         if complete and not self.complete:
             self.states.append(PENDING)
             self.complete = True
+
+    def cut(self, chunk: int, bound: object) -> None:
+        """The chunk ends at `bound`; from there to its old end is a new one, to be read."""
+        self.bounds.insert(chunk, bound)
+        self._keys[chunk:chunk] = self.order.sort_keys([bound])
+        self.states.insert(chunk + 1, PENDING)
 
     def next_pending(self, *, last_first: bool) -> int | None:
         """The chunk to read next."""

@@ -1,9 +1,10 @@
 """Decides per table which changes flow now, which wait for their chunk, and which it will contain.
 
 A chunk registers here before it is read. From then on its changes are set aside, until the stream
-has passed the position taken after the read; they are folded into the rows read and leave with
-them. A change of a chunk nobody reads yet is in what will be read; it is remembered for a while,
-since a transaction stands in the binlog before other sessions see it.
+has passed the position taken with the read; they are folded into the rows read and leave with
+them. A change of a chunk nobody reads yet is in what will be read: the read waits until everything
+handed on before is visible. Where the server cannot tell that, such changes are remembered for a
+while, since a transaction stands in the binlog before other sessions see it.
 """
 
 from __future__ import annotations
@@ -15,120 +16,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from penstock.changelog import ChangelogBatch, RowKind
+from penstock.changelog import RowKind
 from penstock.connectors.mysql_cdc.chunks import DONE, PENDING, READING
-from penstock.connectors.mysql_cdc.types import to_declared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from penstock.connectors.mysql_cdc.chunks import ChunkMap
-    from penstock.connectors.mysql_cdc.tables import PhysicalTable
-    from penstock.types import Schema
+    from penstock.connectors.mysql_cdc.row_shape import RowShape
     from penstock.wire.mysql.binlog_events import BinlogPosition
+
+    Changes = tuple[pa.RecordBatch, NDArray[np.int8]]
 
 _MARGIN_ROWS = 100_000
 _MARGIN_MS = 10_000
-_SHORT = np.array([kind.short for kind in RowKind], dtype=object)
-_KINDS = {"insert": RowKind.INSERT, "delete": RowKind.DELETE}
-
-
-class RowShape:
-    """Lays MySQL columns out as the declared row, with hidden key columns behind.
-
-    Args:
-        schema: Declared columns, metadata columns among them.
-        metadata: Column name to metadata key.
-        table: The physical table.
-        zone: In which TIMESTAMP is shown.
-    """
-
-    def __init__(
-        self, schema: Schema, metadata: dict[str, str], table: PhysicalTable, zone: str
-    ) -> None:
-        self._schema = schema
-        self._metadata = metadata
-        self._table = table
-        self._zone = zone
-        self._arrow = schema.arrow()
-        self._hidden = list(table.key)
-        if table.chunk_key is not None:
-            self._hidden.append(table.chunk_key.name)
-
-    @property
-    def needed(self) -> list[str]:
-        """Columns of the table that must be read."""
-        wanted = {c.name for c in self._schema.columns if c.name not in self._metadata}
-        return [c.name for c in self._table.columns if c.name in wanted | set(self._hidden)]
-
-    def build(
-        self, names: Sequence[str], arrays: Sequence[Any], count: int, op_ms: Any
-    ) -> pa.RecordBatch:
-        """Rows with hidden columns; `row_kind` is filled by `finish`."""
-        by_name = dict(zip(names, arrays, strict=True))
-        columns = []
-        for column in self._schema.columns:
-            key = self._metadata.get(column.name)
-            if key is not None:
-                columns.append(self._meta(key, count, op_ms))
-            elif column.name in by_name:
-                columns.append(
-                    to_declared(
-                        by_name[column.name],
-                        column.type,
-                        self._zone,
-                        table=self._table.full_name,
-                        column=column.name,
-                    )
-                )
-            else:
-                columns.append(pa.nulls(count, column.type.arrow()))
-        fields = list(self._arrow)
-        for index, name in enumerate(self._hidden):
-            columns.append(by_name[name])
-            fields.append(pa.field(f"__key{index}", by_name[name].type))
-        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-
-    def _meta(self, key: str, count: int, op_ms: Any) -> Any:
-        if key == "op_ts":
-            micros = np.asarray(op_ms, np.int64) * 1000
-            return pa.array(micros).cast(pa.timestamp("us", tz="UTC"))
-        text = {"database_name": self._table.database, "table_name": self._table.name}
-        return pa.repeat(pa.scalar(text.get(key, ""), pa.string()), count)
-
-    def finish(
-        self, rows: pa.RecordBatch, kinds: NDArray[np.int8] | None, *, append_only: bool
-    ) -> ChangelogBatch:
-        """The batch as the engine gets it."""
-        rows = rows.select(list(range(len(self._arrow))))
-        for index, column in enumerate(self._schema.columns):
-            if self._metadata.get(column.name) == "row_kind":
-                shown = np.zeros(rows.num_rows, np.int8) if kinds is None else kinds
-                text = pa.array(_SHORT[shown], pa.string())
-                rows = rows.set_column(index, self._arrow.field(index), text)
-        return ChangelogBatch(rows, None if append_only else kinds)
-
-    def keys(self, rows: pa.RecordBatch) -> list[tuple[Any, ...]]:
-        """The primary key of each row."""
-        start = len(self._arrow)
-        columns = [rows.column(start + i).to_pylist() for i in range(len(self._table.key))]
-        return list(zip(*columns, strict=True))
-
-    def chunk_values(self, rows: pa.RecordBatch) -> list[Any]:
-        """The chunk key of each row."""
-        values: list[Any] = rows.column(rows.num_columns - 1).to_pylist()
-        return values
+_MARGIN_BYTES = 16 << 20
+# Changes set aside for one chunk: then only the last of each key is kept, then it is read again.
+_ASIDE_BYTES = 8 << 20
 
 
 @dataclass(slots=True)
 class ChunkRead:
     """A chunk between its registration and its emission."""
 
-    aside: list[tuple[pa.RecordBatch, NDArray[np.int8]]] = field(default_factory=list)
+    aside: list[Changes] = field(default_factory=list)
+    aside_bytes: int = 0
     rows: list[pa.RecordBatch] | None = None
     high: BinlogPosition | None = None
+
+    def set_aside(self, rows: pa.RecordBatch, kinds: NDArray[np.int8]) -> None:
+        """Remember changes of the chunk."""
+        self.aside.append((rows, kinds))
+        self.aside_bytes += int(rows.nbytes)
 
 
 class TableDispatcher:
@@ -138,15 +57,20 @@ class TableDispatcher:
         shape: Lays out rows.
         chunks: The table's chunks, None where there is no snapshot: all flows.
         live: False for bounded sources, whose changes end with their chunk.
+        margin: Whether a read may miss changes handed on just before: remember those.
     """
 
-    def __init__(self, shape: RowShape, chunks: ChunkMap | None, *, live: bool = True) -> None:
+    def __init__(
+        self, shape: RowShape, chunks: ChunkMap | None, *, live: bool = True, margin: bool = True
+    ) -> None:
         self.shape = shape
         self.chunks = chunks
         self.reads: dict[int, ChunkRead] = {}
         self._live = live
+        self._keeps_margin = margin
         self._margin: deque[tuple[int, pa.RecordBatch, NDArray[np.int8]]] = deque()
         self._margin_rows = 0
+        self._margin_bytes = 0
 
     def register(self, chunk: int, now_ms: int) -> ChunkRead:
         """The chunk will be read: from now on its changes are set aside."""
@@ -158,27 +82,57 @@ class TableDispatcher:
         for _, rows, kinds in self._margin:
             mask = self.chunks.locate(self.shape.chunk_values(rows)) == chunk
             if mask.any():
-                read.aside.append((rows.filter(pa.array(mask)), kinds[mask]))
+                read.set_aside(rows.filter(pa.array(mask)), kinds[mask])
         return read
 
-    def route(
-        self, rows: pa.RecordBatch, kinds: NDArray[np.int8], now_ms: int
-    ) -> tuple[pa.RecordBatch, NDArray[np.int8]] | None:
+    def take_read(
+        self,
+        read: ChunkRead,
+        rows: list[pa.RecordBatch],
+        high: BinlogPosition,
+        cut: object | None,
+    ) -> None:
+        """The rows of a registered chunk have come.
+
+        Args:
+            read: What `register` gave; ignored where the chunk is to be read again.
+            rows: All its rows, or with `cut` those before it.
+            high: The stream must pass it before the rows leave.
+            cut: The chunk was too big and ends at this key; the rest is a chunk of its own.
+        """
+        chunk = next((i for i, known in self.reads.items() if known is read), None)
+        if chunk is None:
+            return
+        read.rows, read.high = rows, high
+        if cut is None:
+            return
+        assert self.chunks is not None
+        self.chunks.cut(chunk, cut)
+        self.reads = {i + (i > chunk): known for i, known in self.reads.items()}
+        aside, read.aside, read.aside_bytes = read.aside, [], 0
+        for changed, kinds in aside:
+            mask = self.chunks.locate(self.shape.chunk_values(changed)) == chunk
+            if mask.any():
+                read.set_aside(changed.filter(pa.array(mask)), kinds[mask])
+
+    def route(self, rows: pa.RecordBatch, kinds: NDArray[np.int8], now_ms: int) -> Changes | None:
         """The changes that flow now; -U and +U of one change are adjacent in `rows`."""
         chunks = self.chunks
         if chunks is None or (self._live and chunks.all_done):
-            self._margin.clear()
-            self._margin_rows = 0
+            self._drop_margin()
             return rows, kinds
         where = chunks.locate(self.shape.chunk_values(rows))
         states = np.array([*chunks.states, PENDING, PENDING], np.int8)[where]
-        for chunk in np.unique(where[states == READING]):
+        for chunk in np.unique(where[states == READING]).tolist():
             mask = where == chunk
-            self.reads[int(chunk)].aside.append((rows.filter(pa.array(mask)), kinds[mask]))
+            self.reads[chunk].set_aside(rows.filter(pa.array(mask)), kinds[mask])
+            self._bound_aside(chunk)
         waiting = states == PENDING
-        if waiting.any():
-            self._margin.append((now_ms, rows.filter(pa.array(waiting)), kinds[waiting]))
-            self._margin_rows += int(waiting.sum())
+        if self._keeps_margin and waiting.any():
+            kept = rows.filter(pa.array(waiting))
+            self._margin.append((now_ms, kept, kinds[waiting]))
+            self._margin_rows += kept.num_rows
+            self._margin_bytes += int(kept.nbytes)
             self._forget_old(now_ms)
         flows = (states == DONE) & self._live
         if not flows.any():
@@ -198,18 +152,30 @@ class TableDispatcher:
     def change_shape(self, shape: RowShape) -> None:
         """Columns of the table changed: chunks being read start again, with the new ones."""
         self.shape = shape
-        self._margin.clear()
-        self._margin_rows = 0
+        self._drop_margin()
         if self.chunks is not None:
             for chunk in self.reads:
                 self.chunks.states[chunk] = PENDING
         self.reads.clear()
 
-    def _fold(
-        self,
-        read: list[pa.RecordBatch],
-        aside: list[tuple[pa.RecordBatch, NDArray[np.int8]]],
-    ) -> list[pa.RecordBatch]:
+    def _bound_aside(self, chunk: int) -> None:
+        """Keep the last change of each key; if that is still too much, read the chunk again."""
+        read = self.reads[chunk]
+        if read.aside_bytes <= _ASIDE_BYTES:
+            return
+        rows = pa.Table.from_batches([part[0] for part in read.aside]).combine_chunks()
+        batch = rows.to_batches()[0]
+        kinds = np.concatenate([part[1] for part in read.aside])
+        last = dict(zip(self.shape.keys(batch), range(batch.num_rows), strict=True))
+        places = np.array(sorted(last.values()), np.int64)
+        read.aside, read.aside_bytes = [], 0
+        read.set_aside(batch.take(pa.array(places)), kinds[places])
+        if read.aside_bytes > _ASIDE_BYTES // 2:
+            assert self.chunks is not None
+            self.chunks.states[chunk] = PENDING
+            del self.reads[chunk]
+
+    def _fold(self, read: list[pa.RecordBatch], aside: list[Changes]) -> list[pa.RecordBatch]:
         latest: dict[tuple[Any, ...], tuple[int, int] | None] = {}
         for number, (rows, kinds) in enumerate(aside):
             for index, key in enumerate(self.shape.keys(rows)):
@@ -227,32 +193,18 @@ class TableDispatcher:
 
     def _forget_old(self, now_ms: int) -> None:
         margin = self._margin
-        while margin and (margin[0][0] < now_ms - _MARGIN_MS or self._margin_rows > _MARGIN_ROWS):
-            self._margin_rows -= margin.popleft()[1].num_rows
+        while margin and (
+            margin[0][0] < now_ms - _MARGIN_MS
+            or self._margin_rows > _MARGIN_ROWS
+            or self._margin_bytes > _MARGIN_BYTES
+        ):
+            rows = margin.popleft()[1]
+            self._margin_rows -= rows.num_rows
+            self._margin_bytes -= int(rows.nbytes)
 
-
-def interleave(
-    shape: RowShape, kind: str, columns: Sequence[str], images: Sequence[Any], op_ms: Any
-) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
-    """One block of changes as rows and kinds; updates as adjacent -U, +U.
-
-    Args:
-        shape: Lays out rows.
-        kind: "insert", "update" or "delete".
-        columns: Names of the columns.
-        images: One list of arrays, or for updates two: old and new.
-        op_ms: Per change, its time.
-    """
-    count = len(op_ms)
-    if kind != "update":
-        rows = shape.build(columns, images[0], count, op_ms)
-        return rows, np.full(count, _KINDS[kind], np.int8)
-    both = [shape.build(columns, image, count, op_ms) for image in images]
-    table = pa.Table.from_batches(both).combine_chunks()
-    order = np.arange(2 * count).reshape(2, count).T.reshape(-1)
-    rows = table.take(pa.array(order)).combine_chunks().to_batches()[0]
-    kinds = np.tile(np.array([RowKind.UPDATE_BEFORE, RowKind.UPDATE_AFTER], np.int8), count)
-    return rows, kinds
+    def _drop_margin(self) -> None:
+        self._margin.clear()
+        self._margin_rows = self._margin_bytes = 0
 
 
 def _without_halves(kinds: NDArray[np.int8], flows: NDArray[np.bool_]) -> NDArray[np.int8]:

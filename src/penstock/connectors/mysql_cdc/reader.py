@@ -1,32 +1,31 @@
 """The reader of one server: all tables attached to it share one binlog stream.
 
-A source's position is that of the stream after the last transaction handed on. Chunks are handed
-on between transactions only, once the stream has passed their high watermark, so every finished
-chunk contains exactly the changes before that position: a resumed source needs the position and
-the list of finished chunks, nothing else.
+A source's position is that of the stream after the last transaction handed on, with the count of
+changes of each table handed on behind it: a transaction too big for one epoch is cut there. Chunks
+are handed on between transactions only, once the stream has passed their high watermark, so every
+finished chunk contains exactly the changes before that position: a resumed source needs the
+position, the counts and the list of finished chunks, nothing else.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import random
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import pyarrow as pa
 
-from penstock.changelog import ChangelogBatch
 from penstock.clients.mysql import MySqlConnection
-from penstock.connectors.base import TableProgress
 from penstock.connectors.mysql_cdc import enumerator
 from penstock.connectors.mysql_cdc.binlog_reader import BinlogReader
+from penstock.connectors.mysql_cdc.chunk_jobs import ChunkJobs
 from penstock.connectors.mysql_cdc.chunks import READING
-from penstock.connectors.mysql_cdc.dispatcher import interleave
-from penstock.connectors.mysql_cdc.enumerator import AttachedSource, CapturedTable
+from penstock.connectors.mysql_cdc.output import BatchOutput
+from penstock.connectors.mysql_cdc.row_shape import interleave
+from penstock.connectors.mysql_cdc.snapshot_reader import StreamPoint
 from penstock.connectors.mysql_cdc.tables import file_order
-from penstock.errors import ConnectorError, PenstockError
+from penstock.errors import ConnectorError
 from penstock.wire.mysql.binlog_events import (
     BinlogPosition,
     Heartbeat,
@@ -36,25 +35,26 @@ from penstock.wire.mysql.binlog_events import (
     TransactionBegin,
     TransactionEnd,
 )
-from penstock.wire.mysql.gtid import MySqlGtidSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
+    from penstock.changelog import ChangelogBatch
     from penstock.clients.mysql import MySqlEndpoint
-    from penstock.connectors.base import Source, SourceContext, SourceState
+    from penstock.connectors.base import Source, SourceContext, SourceState, TableProgress
+    from penstock.connectors.mysql_cdc.attached import AttachedSource
     from penstock.connectors.mysql_cdc.source import MySqlCdcSource
     from penstock.wire.mysql.binlog_events import BinlogElement
     from penstock.wire.mysql.column import MySqlColumn
+    from penstock.wire.mysql.gtid import MySqlGtidSet
 
     EmitBatch = Callable[[str, ChangelogBatch], None]
 
 log = logging.getLogger(__name__)
 _SETTLE_S = 0.1
-_BATCH_ROWS = 16_384
 _RETRY_S = 0.3
+# A transaction of which so much was handed on may be cut by an epoch: none is held in memory.
+_CUT_BYTES = 32 << 20
 
 
 class MySqlCdcReader:
@@ -70,24 +70,18 @@ class MySqlCdcReader:
         self._context = context
         self._sources: dict[str, AttachedSource] = {}
         self._session: MySqlConnection | None = None
-        self._idle: queue.SimpleQueue[MySqlConnection] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[Callable[[], None] | PenstockError] = queue.SimpleQueue()
-        self._running = 0
+        self._jobs = ChunkJobs(endpoint, context)
+        self._output = BatchOutput()
         self._stream: BinlogReader | None = None
         self._elements: deque[BinlogElement] = deque()
         self._position: BinlogPosition | None = None
-        self._seen: BinlogPosition | None = None
-        self._gtids: MySqlGtidSet | None = None
-        self._new_gtids: list[str] = []
         self._in_transaction = False
+        self._transaction_bytes = 0
         self._boundary_wanted = False
         self._ready_at = 0.0
         self._retry_at = 0.0
         self._retries = 0
         self._closed = False
-        self._out: dict[str, list[tuple[pa.RecordBatch, NDArray[np.int8] | None]]] = {}
-        self._out_shape: dict[str, CapturedTable] = {}
-        self._emit: EmitBatch | None = None
 
     # ---- contract -------------------------------------------------------------------------
 
@@ -100,10 +94,10 @@ class MySqlCdcReader:
         """
         mysql = cast("MySqlCdcSource", source)
         attached = enumerator.attach(self._ask(), mysql, state, self._ask)
-        if attached.gtids and self._gtids is None:
-            self._gtids = attached.gtids
         if self._stream is not None and (
-            self._position is None or file_order(attached.position) < file_order(self._position)
+            self._position is None
+            or file_order(attached.position) < file_order(self._position)
+            or attached.skip
         ):
             self._stop_stream()  # read again from the older position; the others skip
         self._sources[source_id] = attached
@@ -116,9 +110,9 @@ class MySqlCdcReader:
             return None
         clock = self._context.clock
         deadline = clock.monotonic() + budget_ms / 1000
-        self._emit = emit
-        self._take_results()
-        if self._boundary_wanted and not self._in_transaction:
+        self._output.emit = emit
+        self._jobs.take_results()
+        if self._boundary_wanted and self.at_boundary():
             return None
         if self._everything_finished():
             self._stop_stream()
@@ -132,7 +126,7 @@ class MySqlCdcReader:
         more = self._read_stream(deadline)
         if not self._in_transaction:
             self._emit_chunks()
-        self._flush()
+        self._output.flush()
         self._schedule(now)
         if more:
             return 0
@@ -143,8 +137,14 @@ class MySqlCdcReader:
         return None
 
     def at_boundary(self) -> bool:
-        """Whether no transaction is half emitted."""
-        return not self._in_transaction
+        """Whether no transaction is half emitted, but for one too big to be held.
+
+        Rows whose transaction has ended, which their element says, belong before the cut.
+        """
+        if not self._in_transaction:
+            return True
+        ended = bool(self._elements) and isinstance(self._elements[0], TransactionEnd)
+        return self._transaction_bytes >= _CUT_BYTES and not ended
 
     def request_boundary(self) -> None:
         """Stop behind the transaction being emitted."""
@@ -153,11 +153,8 @@ class MySqlCdcReader:
     def snapshot(self) -> dict[str, SourceState]:
         """State by source id; lets `poll` go on."""
         self._boundary_wanted = False
-        if self._gtids is not None and self._new_gtids:
-            self._gtids = self._gtids.merge(MySqlGtidSet.parse(",".join(self._new_gtids)))
-            self._new_gtids.clear()
-        gtids = "" if self._gtids is None else str(self._gtids)
-        return {key: source.state(gtids) for key, source in self._sources.items()}
+        self._transaction_bytes = 0
+        return {key: source.state() for key, source in self._sources.items()}
 
     def acknowledge(self, epoch: int) -> None:
         """Nothing is held back for an epoch."""
@@ -176,11 +173,8 @@ class MySqlCdcReader:
         """Release all connections, the thread and the ring."""
         self._closed = True
         self._stop_stream()
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        while not self._idle.empty():
-            self._idle.get().close()
+        self._close_session()
+        self._jobs.close()
 
     # ---- binlog ---------------------------------------------------------------------------
 
@@ -196,7 +190,6 @@ class MySqlCdcReader:
             at = by_gtid.gtids
         log.info("binlog stream started", extra={"position": str(at)})
         self._position = start
-        self._elements.clear()
         self._stream = BinlogReader(
             self._endpoint,
             server_id,
@@ -207,15 +200,19 @@ class MySqlCdcReader:
         )
 
     def _stop_stream(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-            for source in self._sources.values():
-                source.resumed_rows = self._seen
+        """The next stream starts at the last whole transaction; what was handed on is skipped."""
+        if self._stream is None:
+            return
+        self._stream.close()
+        self._stream = None
+        self._elements.clear()
+        self._in_transaction = False
+        for source in self._sources.values():
+            source.begin_again()
 
     def _read_stream(self, deadline: float) -> bool:
         clock = self._context.clock
-        while not (self._boundary_wanted and not self._in_transaction):
+        while not (self._boundary_wanted and self.at_boundary()):
             if not self._elements:
                 if self._stream is None:
                     return False
@@ -238,16 +235,13 @@ class MySqlCdcReader:
     def _reconnect(self, error: ConnectorError) -> None:
         """Read again from the last whole transaction; rows already emitted are skipped."""
         tries = max(s.source.options.max_retries for s in self._sources.values())
-        by_gtid = any(s.start_by_gtid for s in self._sources.values())
         self._retries += 1
-        if not error.retryable or self._retries > tries or (by_gtid and self._in_transaction):
+        if not error.retryable or self._retries > tries:
             raise error
         log.warning("binlog stream lost, connecting again", extra={"reason": error.message})
-        self._flush()
+        self._output.flush()
         self._stop_stream()
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        self._close_session()
         self._retry_at = self._context.clock.monotonic() + _RETRY_S * self._retries
 
     def _handle(self, element: BinlogElement) -> None:
@@ -257,51 +251,31 @@ class MySqlCdcReader:
                 self._rows(element)
             case TransactionEnd():
                 self._in_transaction = False
-                if element.gtid:
-                    self._remember_gtid(element.gtid)
-                self._advance(element.position)
+                self._transaction_bytes = 0
+                self._advance(element.position, element.gtids)
             case TransactionBegin():
                 pass
             case Statement():
-                self._flush()
+                self._output.flush()
                 self._statement(element)
-                if element.gtid:
-                    self._remember_gtid(element.gtid)
-                if not self._in_transaction:
-                    self._advance(element.position)
             case Rotate() | Heartbeat():
                 if not self._in_transaction and element.position.file:
-                    self._advance(element.position)
+                    self._advance(element.position, ())
 
-    def _remember_gtid(self, gtid: str) -> None:
-        if self._gtids is not None:
-            self._new_gtids.append(gtid)
-            if len(self._new_gtids) > 10_000:
-                self._gtids = self._gtids.merge(MySqlGtidSet.parse(",".join(self._new_gtids)))
-                self._new_gtids.clear()
-
-    def _advance(self, position: BinlogPosition) -> None:
+    def _advance(self, position: BinlogPosition, gtids: tuple[str, ...]) -> None:
         if self._position is None or file_order(position) > file_order(self._position):
             self._position = position
         for source in self._sources.values():
-            if source.start_by_gtid:
-                source.position = position
-                source.start_by_gtid = False
-            elif file_order(position) > file_order(source.position):
-                source.position = position
+            source.advance(position, gtids)
 
     def _rows(self, block: RowsBlock) -> None:
-        for gtid in block.gtid:
-            if gtid:
-                self._remember_gtid(gtid)
         if not block.row_count:
             return
-        last = BinlogPosition(block.file, int(block.next_offset[-1]))
         for source_id, source in self._sources.items():
             captured = source.tables.get(block.table)
             if captured is None:
                 continue
-            mask = self._wanted(block, source)
+            mask = source.wanted(block)
             if not mask.any():
                 continue
             op_ms = block.timestamp_s * 1000
@@ -311,32 +285,11 @@ class MySqlCdcReader:
                 images = [[array.filter(taken) for array in image] for image in images]
                 op_ms = op_ms[mask]
             rows, kinds = interleave(captured.shape, block.kind, block.columns, images, op_ms)
-            now = self._context.clock.now_ms()
-            routed = captured.dispatcher.route(rows, kinds, now)
+            routed = captured.dispatcher.route(rows, kinds, self._context.clock.now_ms())
             source.newest_ms = int(op_ms[-1])
             if routed is not None:
-                self._collect(source_id, captured, *routed)
-        if self._seen is None or file_order(last) > file_order(self._seen):
-            self._seen = last
-
-    def _wanted(self, block: RowsBlock, source: AttachedSource) -> NDArray[np.bool_]:
-        """Rows the source has not had yet and that are not older than it starts."""
-        mask = np.ones(block.row_count, np.bool_)
-        limit = source.source.options.timestamp_ms
-        if source.source.options.startup_mode == "timestamp" and limit is not None:
-            mask &= block.timestamp_s >= limit // 1000
-        if source.start_by_gtid:
-            return mask
-        for bound in (source.position, source.resumed_rows):
-            if bound is None:
-                continue
-            mine = file_order(BinlogPosition(block.file, 0))[:2]
-            theirs = file_order(bound)[:2]
-            if mine < theirs:
-                mask[:] = False
-            elif mine == theirs:
-                mask &= block.next_offset > bound.offset
-        return mask
+                owner = (source, captured)
+                self._transaction_bytes += self._output.collect(source_id, owner, *routed)
 
     def _statement(self, statement: Statement) -> None:
         """A DDL statement: columns of the tables may differ from here."""
@@ -346,7 +299,7 @@ class MySqlCdcReader:
         if not file_order(statement.position) > file_order(self._oldest_wanted()):
             return
         for source in self._sources.values():
-            enumerator.refresh(self._ask(), source, self._ask)
+            enumerator.refresh(self._ask(), source)
         if self._stream is not None:
             self._stream.forget_tables()
 
@@ -365,103 +318,14 @@ class MySqlCdcReader:
     # ---- snapshot -------------------------------------------------------------------------
 
     def _schedule(self, now: float) -> None:
-        if now < self._ready_at or self._boundary_wanted:
+        """Chunks are registered between transactions: what they must contain is then known."""
+        if now < self._ready_at or self._boundary_wanted or self._in_transaction:
             return
-        for source in self._sources.values():
-            limit = source.source.parallelism
-            for captured in source.tables.values():
-                chunks = captured.dispatcher.chunks
-                if chunks is None or chunks.all_done:
-                    continue
-                if (
-                    not chunks.complete
-                    and not captured.splitting
-                    and len(chunks.states) < (sum(state > 0 for state in chunks.states) + 2 * limit)
-                ):
-                    captured.splitting = True
-                    self._submit(self._split_job(captured, source))
-                while self._running < limit + 1 and source.reading < limit + 2:
-                    chunk = chunks.next_pending(last_first=source.source.options.last_chunk_first)
-                    if chunk is None:
-                        break
-                    captured.dispatcher.register(chunk, self._context.clock.now_ms())
-                    self._submit(self._read_job(captured, chunk))
-
-    def _split_job(
-        self, captured: CapturedTable, source: AttachedSource
-    ) -> Callable[[MySqlConnection], Callable[[], None]]:
-        chunks = captured.dispatcher.chunks
-        assert chunks is not None
-        start = list(chunks.bounds)
-
-        def run(connection: MySqlConnection) -> Callable[[], None]:
-            options = source.source.options
-            bounds, complete = enumerator.split(connection, captured.table, options, start)
-
-            def apply() -> None:
-                captured.splitting = False
-                chunks.extend(bounds, complete=complete)
-
-            return apply
-
-        return run
-
-    def _read_job(
-        self, captured: CapturedTable, chunk: int
-    ) -> Callable[[MySqlConnection], Callable[[], None]]:
-        dispatcher = captured.dispatcher
-        chunks = dispatcher.chunks
-        assert chunks is not None
-        read = dispatcher.reads[chunk]
-        bounds = chunks.range_of(chunk)
-
-        def run(connection: MySqlConnection) -> Callable[[], None]:
-            rows, high = enumerator.read(connection, captured, bounds)
-
-            def apply() -> None:
-                read.rows, read.high = rows, high
-
-            return apply
-
-        return run
-
-    def _submit(self, job: Callable[[MySqlConnection], Callable[[], None]]) -> None:
-        self._running += 1
-        self._context.executor.submit(self._run, job)
-
-    def _run(self, job: Callable[[MySqlConnection], Callable[[], None]]) -> None:
-        """On a pool thread."""
-        try:
-            try:
-                connection = self._idle.get_nowait()
-            except queue.Empty:
-                connection = MySqlConnection.open(self._endpoint)
-            try:
-                result = job(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._results.put(result)
-            if self._closed:
-                connection.close()
-            else:
-                self._idle.put(connection)
-        except PenstockError as error:
-            self._results.put(error)
-        except Exception as error:  # noqa: BLE001 - a lost result would stall the job
-            self._results.put(ConnectorError(f"reading a table failed: {error!r}", retryable=False))
-        self._context.wake()
-
-    def _take_results(self) -> None:
-        while True:
-            try:
-                result = self._results.get_nowait()
-            except queue.Empty:
-                return
-            self._running -= 1
-            if isinstance(result, PenstockError):
-                raise result
-            result()
+        snapshotting = [s for s in self._sources.values() if s.snapshotting]
+        if not snapshotting or self._position is None:
+            return
+        gtids = snapshotting[0].all_gtids()
+        self._jobs.schedule(snapshotting, StreamPoint(self._position, gtids))
 
     def _emit_chunks(self) -> None:
         if self._boundary_wanted or self._position is None:
@@ -480,50 +344,7 @@ class MySqlCdcReader:
                     assert dispatcher.chunks.states[chunk] == READING
                     for rows in dispatcher.emit(chunk):
                         source.snapshot_rows += rows.num_rows
-                        self._collect(source_id, captured, rows, None)
-
-    # ---- output ---------------------------------------------------------------------------
-
-    def _collect(
-        self,
-        source_id: str,
-        captured: CapturedTable,
-        rows: pa.RecordBatch,
-        kinds: NDArray[np.int8] | None,
-    ) -> None:
-        """Gather small pieces of one table; a batch leaves when full or the table changes."""
-        if self._out_shape.get(source_id) is not captured:
-            self._flush_source(source_id)
-            self._out_shape[source_id] = captured
-        pieces = self._out.setdefault(source_id, [])
-        pieces.append((rows, kinds))
-        if sum(piece[0].num_rows for piece in pieces) >= _BATCH_ROWS:
-            self._flush_source(source_id)
-
-    def _flush(self) -> None:
-        for source_id in list(self._out):
-            self._flush_source(source_id)
-
-    def _flush_source(self, source_id: str) -> None:
-        pieces = self._out.pop(source_id, [])
-        if not pieces:
-            return
-        source, captured = self._sources[source_id], self._out_shape[source_id]
-        rows = pa.Table.from_batches([piece[0] for piece in pieces]).combine_chunks()
-        kinds = None
-        if any(piece[1] is not None for piece in pieces):
-            parts = [np.zeros(r.num_rows, np.int8) if k is None else k for r, k in pieces]
-            kinds = np.concatenate(parts)
-        assert self._emit is not None
-        start = 0
-        for batch in rows.to_batches():
-            part = None if kinds is None else kinds[start : start + batch.num_rows]
-            start += batch.num_rows
-            source.rows_done += batch.num_rows
-            self._emit(
-                source_id,
-                captured.shape.finish(batch, part, append_only=source.source.options.append_only),
-            )
+                        self._output.collect(source_id, (source, captured), rows, None)
 
     # ---- helpers --------------------------------------------------------------------------
 
@@ -533,11 +354,15 @@ class MySqlCdcReader:
             try:
                 self._session.query("SELECT 1")
             except ConnectorError:
-                self._session.close()
-                self._session = None
+                self._close_session()
         if self._session is None:
             self._session = MySqlConnection.open(self._endpoint)
         return self._session
+
+    def _close_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _everything_finished(self) -> bool:
         return all(source.finished for source in self._sources.values())

@@ -62,6 +62,11 @@ class PhysicalTable:
         return f"{self.database}.{self.name}"
 
     @property
+    def splits_by_index(self) -> bool:
+        """Whether rows in the order of the chunk key cost no sorting: it leads the key."""
+        return self.chunk_key is not None and self.key[:1] == (self.chunk_key.name,)
+
+    @property
     def quoted(self) -> str:
         return f"{quote(self.database)}.{quote(self.name)}"
 

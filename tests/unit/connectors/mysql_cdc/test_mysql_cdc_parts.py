@@ -15,14 +15,17 @@ from penstock.connectors.base import TableDescriptor, find_connector
 from penstock.connectors.mysql_cdc import CONNECTOR, MySqlCdcSource
 from penstock.connectors.mysql_cdc.chunks import (
     DONE,
+    PENDING,
+    READING,
     ChunkMap,
     KeyOrder,
     even_bounds,
     predicate,
 )
-from penstock.connectors.mysql_cdc.dispatcher import RowShape, TableDispatcher, interleave
+from penstock.connectors.mysql_cdc.dispatcher import TableDispatcher
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.ring import ByteRing
+from penstock.connectors.mysql_cdc.row_shape import RowShape, interleave
 from penstock.connectors.mysql_cdc.tables import PhysicalTable, check_server, file_order, matches
 from penstock.connectors.mysql_cdc.types import to_declared
 from penstock.errors import ConnectorError, DataError, OptionError, ValidationError
@@ -229,6 +232,54 @@ def test_a_change_just_before_the_registration_is_folded_too() -> None:
     read = table.register(0, 1500)
     read.rows = []
     assert [shown(batch) for batch in table.emit(0)] == [[(1, "not visible yet")]]
+
+
+def test_a_chunk_too_big_ends_at_its_cut_and_the_rest_is_read_later() -> None:
+    table = dispatcher(0, 0)
+    assert table.chunks is not None
+    first, second = table.register(0, 0), table.register(1, 0)
+    shape = table.shape
+    for key in (1, 5, 11):
+        table.route(*change(shape, "insert", [(key, "while read")]), 0)
+    rows = change(shape, "insert", [(2, "read"), (3, "read")])[0]
+    table.take_read(first, [rows], BinlogPosition("b.1", 9), cut=4)
+    table.take_read(second, [], BinlogPosition("b.1", 9), cut=None)
+    assert table.chunks.bounds == [4, 10]
+    assert table.chunks.states == [READING, PENDING, READING]
+    assert sorted(row for b in table.emit(0) for row in shown(b)) == [
+        (1, "while read"),
+        (2, "read"),
+        (3, "read"),
+    ]
+    assert [row for b in table.emit(2) for row in shown(b)] == [(11, "while read")]
+    assert table.route(*change(shape, "insert", [(6, "not read")]), 0) is None
+
+
+def test_changes_set_aside_keep_the_last_of_each_key_and_too_many_have_the_chunk_read_again() -> (
+    None
+):
+    table = dispatcher(0)
+    assert table.chunks is not None
+    read = table.register(0, 0)
+    big = "x" * 50_000
+    for number in range(1000):
+        table.route(*change(table.shape, "insert", [(number % 3, big + str(number))]), 0)
+    assert read.aside_bytes < 10 << 20
+    assert table.chunks.states == [READING]
+    table.take_read(read, [], BinlogPosition("b.1", 9), None)
+    assert sorted(row[1][50_000:] for b in table.emit(0) for row in shown(b)) == [
+        "997",
+        "998",
+        "999",
+    ]
+    table.chunks.states[0] = PENDING
+    late = table.register(0, 0)
+    for number in range(200):
+        table.route(*change(table.shape, "insert", [(number, big)]), 0)
+    assert table.chunks.states == [PENDING]
+    assert not table.reads
+    table.take_read(late, [], BinlogPosition("b.1", 9), None)
+    assert table.chunks.states == [PENDING]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""A source while it is read: its tables, where it stands, its state and progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock.connectors.base import TableProgress
+from penstock.connectors.mysql_cdc.chunks import DONE, dump_key
+from penstock.connectors.mysql_cdc.tables import file_order
+from penstock.wire.mysql.binlog_events import BinlogPosition
+from penstock.wire.mysql.gtid import MySqlGtidSet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from penstock.connectors.base import SourceState
+    from penstock.connectors.mysql_cdc.dispatcher import TableDispatcher
+    from penstock.connectors.mysql_cdc.row_shape import RowShape
+    from penstock.connectors.mysql_cdc.source import MySqlCdcSource
+    from penstock.connectors.mysql_cdc.tables import PhysicalTable
+    from penstock.wire.mysql.binlog_events import RowsBlock
+
+    TableName = tuple[str, str]
+
+_GTIDS_HELD = 10_000
+
+
+@dataclass(eq=False, slots=True)
+class CapturedTable:
+    """A physical table of one source."""
+
+    table: PhysicalTable
+    shape: RowShape
+    dispatcher: TableDispatcher
+    splitting: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class AttachedSource:
+    """A source attached to a reader.
+
+    Args:
+        source: As planned.
+        tables: Its tables by (database, name).
+        position: After the last transaction handed on.
+        gtids: GTIDs executed up to there, None without.
+        start_by_gtid: The position is another server's: start by GTIDs.
+        handed: Changes handed on behind `position`, by table: of a transaction still open.
+        skip: Changes behind `position` that were handed on before the stream was opened again.
+    """
+
+    source: MySqlCdcSource
+    tables: dict[TableName, CapturedTable]
+    position: BinlogPosition
+    gtids: MySqlGtidSet | None = None
+    start_by_gtid: bool = False
+    handed: dict[TableName, int] = field(default_factory=dict)
+    skip: dict[TableName, int] = field(default_factory=dict)
+    rows_done: int = 0
+    snapshot_rows: int = 0
+    newest_ms: int | None = None
+    _new_gtids: list[str] = field(default_factory=list)
+
+    @property
+    def snapshotting(self) -> bool:
+        chunks = [t.dispatcher.chunks for t in self.tables.values()]
+        return any(c is not None and not c.all_done for c in chunks)
+
+    @property
+    def finished(self) -> bool:
+        return self.source.bounded and not self.snapshotting
+
+    @property
+    def reading(self) -> int:
+        """Chunks registered and not emitted."""
+        return sum(len(t.dispatcher.reads) for t in self.tables.values())
+
+    def wanted(self, block: RowsBlock) -> NDArray[np.bool_]:
+        """Rows the source has not had yet and that are not older than it starts; counts them."""
+        mask = np.ones(block.row_count, np.bool_)
+        if not self.start_by_gtid:
+            mine = file_order(BinlogPosition(block.file, 0))[:2]
+            theirs = file_order(self.position)[:2]
+            if mine < theirs:
+                mask[:] = False
+            elif mine == theirs:
+                mask &= block.next_offset > self.position.offset
+        behind = int(np.count_nonzero(mask))
+        if not behind:
+            return mask
+        skipped = min(self.skip.get(block.table, 0), behind)
+        if skipped:
+            self.skip[block.table] -= skipped
+            mask[np.flatnonzero(mask)[:skipped]] = False
+        self.handed[block.table] = self.handed.get(block.table, 0) + behind - skipped
+        limit = self.source.options.timestamp_ms
+        if self.source.options.startup_mode == "timestamp" and limit is not None:
+            mask &= block.timestamp_s >= limit // 1000
+        return mask
+
+    def advance(self, position: BinlogPosition, gtids: tuple[str, ...]) -> None:
+        """Transactions have ended at `position`; nothing if the source has passed it already."""
+        if not self.start_by_gtid and file_order(position) <= file_order(self.position):
+            return
+        self.position = position
+        self.start_by_gtid = False
+        self.handed = {table: count for table, count in self.skip.items() if count}
+        if self.gtids is not None:
+            self._new_gtids += [gtid for gtid in gtids if gtid]
+            if len(self._new_gtids) > _GTIDS_HELD:
+                self.all_gtids()
+
+    def begin_again(self) -> None:
+        """The stream is opened again at `position`: what was handed on behind it is skipped."""
+        self.skip = dict(self.handed)
+
+    def all_gtids(self) -> MySqlGtidSet | None:
+        """GTIDs executed up to `position`."""
+        if self.gtids is not None and self._new_gtids:
+            self.gtids = self.gtids.merge(MySqlGtidSet.parse(",".join(self._new_gtids)))
+            self._new_gtids.clear()
+        return self.gtids
+
+    def state(self) -> SourceState:
+        """JSON-able; `enumerator.attach` reads it."""
+        tables = []
+        for (database, name), captured in self.tables.items():
+            chunks = captured.dispatcher.chunks
+            entry: dict[str, Any] = {"database": database, "name": name}
+            if chunks is not None and not chunks.all_done:
+                entry["bounds"] = [dump_key(bound) for bound in chunks.bounds]
+                entry["done"] = [i for i, state in enumerate(chunks.states) if state == DONE]
+                entry["complete"] = chunks.complete
+            tables.append(entry)
+        return {
+            "version": 1,
+            "phase": "snapshot" if self.snapshotting else "binlog",
+            "file": self.position.file,
+            "offset": self.position.offset,
+            "gtids": str(self.all_gtids() or ""),
+            "handed": [[*table, count] for table, count in self.handed.items() if count],
+            "tables": tables,
+            "rows_done": self.rows_done,
+            "snapshot_rows": self.snapshot_rows,
+        }
+
+    def progress(self, now_ms: int, waiting_bytes: int) -> TableProgress:
+        """For the live view."""
+        phase = "snapshot" if self.snapshotting else "finished" if self.finished else "binlog"
+        total = sum(t.table.approx_rows for t in self.tables.values())
+        lag = None if self.newest_ms is None else max(0, now_ms - self.newest_ms)
+        if waiting_bytes == 0 and phase == "binlog":
+            lag = 0 if lag is not None else None
+        chunks = [t.dispatcher.chunks for t in self.tables.values()]
+        states = [state for c in chunks if c is not None for state in c.states]
+        return TableProgress(
+            table=self.source.path,
+            phase=phase,
+            rows_done=self.rows_done,
+            rows_total=max(total, self.snapshot_rows) if phase == "snapshot" else None,
+            position=str(self.position),
+            lag_ms=lag,
+            extra={
+                "snapshot_rows": self.snapshot_rows,
+                "chunks_done": sum(state == DONE for state in states),
+                "chunks_known": len(states),
+                "waiting_bytes": waiting_bytes,
+            },
+        )
