@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Protocol
 
 
@@ -30,3 +32,19 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def session_zone(zone: str) -> str:
+    """The name of the session's time zone; `default` and nothing are the machine's.
+
+    Examples:
+        >>> session_zone("Asia/Shanghai"), session_zone("UTC")
+        ('Asia/Shanghai', 'UTC')
+    """
+    if zone and zone != "default":
+        return zone
+    if os.environ.get("TZ"):
+        return os.environ["TZ"].lstrip(":")
+    target = str(Path("/etc/localtime").resolve())
+    name = target.partition("zoneinfo/")[2]
+    return name or (time.tzname[0] if time.tzname[0] in {"UTC", "GMT"} else "UTC")

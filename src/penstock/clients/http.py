@@ -7,92 +7,63 @@ first, follows by hand and keeps connections to the backends. Thread-safe; block
 from __future__ import annotations
 
 import base64
-import contextlib
-import socket
+import logging
 import ssl
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from penstock.clients.http_connection import (
+    CONNECT_FAILED,
+    Connection,
+    Endpoint,
+    HttpResponse,
+    NotAskedError,
+    StaleError,
+    Timeouts,
+)
+from penstock.clock import SystemClock
 from penstock.errors import ConnectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from penstock.clock import Clock
     from penstock.config import Secret
 
+    Body = Sequence[bytes | memoryview] | None
+
+__all__ = [
+    "ANSWER_LOST",
+    "CONNECT_FAILED",
+    "REDIRECT_UNREACHABLE",
+    "Endpoint",
+    "HttpClient",
+    "HttpResponse",
+    "Timeouts",
+]
+
+_LOG = logging.getLogger(__name__)
 _MAX_REDIRECTS = 5
-_MAX_HEADERS = 200
-CONNECT_FAILED = "http-connect-failed"
+_AVOID_S = 10.0
+_IDLE_MAX = 16
 ANSWER_LOST = "http-answer-lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a server listens."""
-
-    host: str
-    port: int
-    tls: bool = False
-
-    def __str__(self) -> str:
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """Status, headers with lower-case names, and the whole body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    endpoint: Endpoint
-
-
-class _Connection:
-    def __init__(self, endpoint: Endpoint, connect_timeout: float) -> None:
-        self.endpoint = endpoint
-        self.fresh = True
-        try:
-            sock = socket.create_connection((endpoint.host, endpoint.port), connect_timeout)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if endpoint.tls:
-                context = ssl.create_default_context()
-                sock = context.wrap_socket(sock, server_hostname=endpoint.host)
-        except OSError as error:
-            raise ConnectorError(
-                f"could not connect to {endpoint}",
-                retryable=True,
-                endpoint=str(endpoint),
-                code=CONNECT_FAILED,
-                detail=f"{error}.",
-                hint="Check host and port, and that the server runs.",
-            ) from error
-        self.sock = sock
-        self.file: BinaryIO = sock.makefile("rb")
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self.file.close()
-        with contextlib.suppress(OSError):
-            self.sock.close()
-
-
-class _StaleError(Exception):
-    """A kept connection turned out closed before anything of the request was answered."""
+REDIRECT_UNREACHABLE = "http-redirect-unreachable"
 
 
 class HttpClient:
     """Sends requests to one of several equal endpoints and follows their redirects.
 
+    An endpoint that fails is avoided for ten seconds, as long as there are others.
+
     Args:
-        endpoints: Tried in turn until one accepts a connection.
-        user: For HTTP Basic; sent to redirect targets too.
+        endpoints: Equal servers, tried in turn.
+        user: For HTTP Basic; sent to the endpoints and where they redirect to, nowhere else.
         password: Its password.
-        connect_timeout: Seconds.
-        socket_timeout: Seconds without any byte of the answer, None for ever.
-        continue_timeout: Seconds to wait for `100 Continue` or a redirect.
+        timeouts: Seconds to wait for what.
+        mapping: From the address a redirect or error log names to the one to connect to.
+        ca_file: PEM file of authorities for https, empty for the system's.
+        clock: The door to time.
     """
 
     def __init__(
@@ -101,54 +72,63 @@ class HttpClient:
         user: str,
         password: Secret,
         *,
-        connect_timeout: float = 30.0,
-        socket_timeout: float | None = 660.0,
-        continue_timeout: float = 30.0,
+        timeouts: Timeouts | None = None,
+        mapping: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint,
+        ca_file: str = "",
+        clock: Clock | None = None,
     ) -> None:
         self._endpoints = list(endpoints)
-        self._auth = "Basic " + base64.b64encode(f"{user}:{password.reveal()}".encode()).decode(
-            "ascii"
-        )
-        self._connect_timeout = connect_timeout
-        self._socket_timeout = socket_timeout
-        self._continue_timeout = continue_timeout
-        self._idle: dict[Endpoint, list[_Connection]] = {}
+        secret = f"{user}:{password.reveal()}".encode()
+        self._auth = "Basic " + base64.b64encode(secret).decode("ascii")
+        self._timeouts = timeouts or Timeouts()
+        self._mapping = mapping
+        self._ca_file = ca_file
+        self._clock = clock or SystemClock()
+        self._tls: ssl.SSLContext | None = None
+        self._avoided: dict[Endpoint, float] = {}
+        self._trusted = set(endpoints)
+        self._idle: dict[Endpoint, list[Connection]] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._warned = False
+        self.connections = 0
 
     def request(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str] | None = None,
-        body: Sequence[bytes | memoryview] | None = None,
+        body: Body = None,
     ) -> HttpResponse:
         """One request; the body is sent only to the server that asks for it.
 
         Raises:
-            ConnectorError: Retryable. Code `CONNECT_FAILED`: nothing was sent; `ANSWER_LOST`:
-                the server may or may not have done it.
+            ConnectorError: Retryable. Code `CONNECT_FAILED` or `REDIRECT_UNREACHABLE`: nothing was
+                sent; `ANSWER_LOST`: the server may or may not have done it.
         """
-        for _ in range(2):
-            for position, endpoint in enumerate(self._endpoints):
-                try:
-                    response = self._follow(endpoint, method, path, headers or {}, body)
-                except ConnectorError as error:
-                    last = position == len(self._endpoints) - 1
-                    if error.code != CONNECT_FAILED or last:
-                        raise
-                    continue
-                if position:
-                    good = self._endpoints[position:] + self._endpoints[:position]
-                    self._endpoints = good
-                return response
-        raise AssertionError
+        failure: ConnectorError | None = None
+        for endpoint in self._candidates():
+            try:
+                response = self._follow(endpoint, method, path, headers or {}, body)
+            except ConnectorError as error:
+                self._avoid(endpoint)
+                # What may have been done must not be done again; asking is harmless.
+                if error.code == ANSWER_LOST and method != "GET":
+                    raise
+                if not error.retryable:
+                    raise
+                failure = error
+                continue
+            self._avoided.pop(endpoint, None)
+            return response
+        assert failure is not None
+        raise failure
 
     def get(self, url: str) -> HttpResponse:
-        """A GET of an absolute address, for error logs."""
+        """A GET of an absolute address, for error logs; credentials go to known servers only."""
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        return self._follow(_endpoint_of(url), "GET", path, {}, None)
+        return self._follow(self._mapping(_endpoint_of(url)), "GET", path, {}, None)
 
     def close(self) -> None:
         """Close the kept connections. May be called twice."""
@@ -159,123 +139,114 @@ class HttpClient:
         for connection in kept:
             connection.close()
 
+    def _candidates(self) -> list[Endpoint]:
+        now = self._clock.monotonic()
+        return sorted(self._endpoints, key=lambda e: self._avoided.get(e, 0.0) > now)
+
+    def _avoid(self, endpoint: Endpoint) -> None:
+        if len(self._endpoints) > 1:
+            self._avoided[endpoint] = self._clock.monotonic() + _AVOID_S
+            _LOG.warning("%s fails and is avoided for %.0f s", endpoint, _AVOID_S)
+
     def _follow(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: Sequence[bytes | memoryview] | None,
+        self, endpoint: Endpoint, method: str, path: str, headers: Mapping[str, str], body: Body
     ) -> HttpResponse:
+        source = endpoint
+        named = endpoint
         for _ in range(_MAX_REDIRECTS):
-            response = self._exchange(endpoint, method, path, headers, body)
+            try:
+                response = self._exchange(endpoint, method, path, headers, body)
+            except ConnectorError as error:
+                if error.code == CONNECT_FAILED and endpoint is not source:
+                    raise _unreachable(source, named, endpoint, error) from error
+                raise
             location = response.headers.get("location", "")
             if response.status not in {301, 302, 307, 308} or not location:
                 return response
-            if not location.startswith("/"):
-                endpoint = _endpoint_of(location)
-                parts = urlsplit(location)
-                location = parts.path + (f"?{parts.query}" if parts.query else "")
-            path = location
+            parts = urlsplit(location)
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+            if parts.netloc:
+                named = _endpoint_of(location)
+                endpoint = self._mapping(named)
+                self._trust(source, endpoint)
         raise ConnectorError(
-            f"too many redirects from {endpoint}", retryable=False, endpoint=str(endpoint)
+            f"too many redirects from {source}", retryable=False, endpoint=str(source)
         )
 
+    def _trust(self, source: Endpoint, target: Endpoint) -> None:
+        """A server that has the credentials may name another one to get them."""
+        if source not in self._trusted:
+            return
+        self._trusted.add(target)
+        if source.tls and not target.tls and not self._warned:
+            self._warned = True
+            _LOG.warning("%s redirects to %s: rows and password go unencrypted", source, target)
+
     def _exchange(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: Sequence[bytes | memoryview] | None,
+        self, endpoint: Endpoint, method: str, path: str, headers: Mapping[str, str], body: Body
     ) -> HttpResponse:
+        head = self._head(endpoint, method, path, headers, body)
         while True:
             connection = self._take(endpoint)
+            reusable = False
             try:
-                response, reusable = self._talk(connection, method, path, headers, body)
-            except _StaleError:
-                connection.close()
+                response, reusable = connection.exchange(head, body)
+            except StaleError:
                 continue
+            except NotAskedError as error:
+                raise _not_asked(endpoint, path, self._timeouts.proceed) from error
             except (OSError, ValueError, EOFError) as error:
-                connection.close()
-                what = "timed out" if isinstance(error, TimeoutError) else str(error) or "closed"
-                raise ConnectorError(
-                    f"lost the answer of {endpoint}",
-                    retryable=True,
-                    endpoint=str(endpoint),
-                    code=ANSWER_LOST,
-                    detail=f"{method} {path.split('?', maxsplit=1)[0]}: {what}.",
-                ) from error
-            except BaseException:
-                connection.close()
-                raise
+                raise _lost(endpoint, method, path, error) from error
+            finally:
+                if not reusable:
+                    connection.close()
             if reusable:
                 self._give_back(connection)
-            else:
-                connection.close()
             return response
 
-    def _talk(
-        self,
-        connection: _Connection,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: Sequence[bytes | memoryview] | None,
-    ) -> tuple[HttpResponse, bool]:
-        sock = connection.sock
-        length = sum(memoryview(part).nbytes for part in body) if body is not None else 0
-        host = f"{connection.endpoint.host}:{connection.endpoint.port}"
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", f"Authorization: {self._auth}"]
+    def _head(
+        self, endpoint: Endpoint, method: str, path: str, headers: Mapping[str, str], body: Body
+    ) -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {endpoint.authority}"]
+        if endpoint in self._trusted:
+            lines.append(f"Authorization: {self._auth}")
         lines += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
         if body is not None:
             lines.append("Expect: 100-continue")
-        if body is not None or method in {"POST", "PUT"}:
-            lines.append(f"Content-Length: {length}")
-        try:
-            sock.settimeout(self._socket_timeout if body is None else self._continue_timeout)
-            sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-            first = connection.file.readline(65536)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            if not connection.fresh:
-                raise _StaleError from error
-            raise
-        if not first:
-            if not connection.fresh:
-                raise _StaleError
-            message = "the connection was closed without an answer"
-            raise EOFError(message)
-        connection.fresh = False
-        status, fields = _head(first, connection.file)
-        sent = body is None
-        while 100 <= status < 200:
-            if not sent and body is not None:
-                sock.settimeout(self._socket_timeout)
-                for part in body:
-                    sock.sendall(part)
-                sent = True
-            status, fields = _head(connection.file.readline(65536), connection.file)
-        sock.settimeout(self._socket_timeout)
-        content, delimited = _content(status, fields, connection.file)
-        # A server that answered without reading the body may still wait for it on this connection.
-        keep = sent and delimited and fields.get("connection", "").lower() != "close"
-        return HttpResponse(status, fields, content, connection.endpoint), keep
+            lines.append(f"Content-Length: {sum(memoryview(part).nbytes for part in body)}")
+        elif method in {"POST", "PUT"}:
+            lines.append("Content-Length: 0")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
-    def _take(self, endpoint: Endpoint) -> _Connection:
+    def _take(self, endpoint: Endpoint) -> Connection:
         with self._lock:
             idle = self._idle.get(endpoint)
             if idle:
                 return idle.pop()
-        return _Connection(endpoint, self._connect_timeout)
+            self.connections += 1
+        return Connection(endpoint, self._timeouts, self._context() if endpoint.tls else None)
 
-    def _give_back(self, connection: _Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         with self._lock:
-            if not self._closed:
-                self._idle.setdefault(connection.endpoint, []).append(connection)
+            idle = self._idle.setdefault(connection.endpoint, [])
+            if not self._closed and len(idle) < _IDLE_MAX:
+                idle.append(connection)
                 return
         connection.close()
+
+    def _context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._tls is None:
+                try:
+                    self._tls = ssl.create_default_context(cafile=self._ca_file or None)
+                except OSError as error:
+                    raise ConnectorError(
+                        f"could not read the authorities in '{self._ca_file}'",
+                        retryable=False,
+                        detail=f"{error}.",
+                        hint="Check 'sink.ssl.ca-file': a PEM file of certificates.",
+                    ) from error
+            return self._tls
 
 
 def _one_line(value: str) -> str:
@@ -288,43 +259,41 @@ def _endpoint_of(url: str) -> Endpoint:
     return Endpoint(parts.hostname or "", parts.port or (443 if tls else 80), tls)
 
 
-def _head(first: bytes, file: BinaryIO) -> tuple[int, dict[str, str]]:
-    parts = first.decode("latin-1").split(None, 2)
-    if len(parts) < 2 or not parts[0].startswith("HTTP/") or not parts[1].isdigit():
-        message = "the answer is not HTTP" if first else "the connection was closed"
-        raise ValueError(message)
-    fields: dict[str, str] = {}
-    for _ in range(_MAX_HEADERS):
-        line = file.readline(65536)
-        if line in {b"\r\n", b"\n"}:
-            return int(parts[1]), fields
-        if not line:
-            break
-        name, _, value = line.decode("utf-8", "replace").partition(":")
-        fields[name.strip().lower()] = value.strip()
-    message = "the head of the answer did not end"
-    raise EOFError(message)
+def _unreachable(
+    source: Endpoint, named: Endpoint, tried: Endpoint, error: ConnectorError
+) -> ConnectorError:
+    reached = "" if named == tried else f", reached as {tried}"
+    return ConnectorError(
+        f"could not reach {named}, to which {source} sends loads",
+        retryable=True,
+        endpoint=str(tried),
+        code=REDIRECT_UNREACHABLE,
+        detail=f"The frontend answered; the backend {named}{reached} did not: {error.detail}",
+        hint="If StarRocks runs in containers, this address may be known only inside: set"
+        f" 'sink.load.host-mapping' = '{named.authority}=REACHABLE_HOST:PORT',"
+        " or 'load-url' to the address of a backend or proxy for plain Stream Load.",
+    )
 
 
-def _content(status: int, fields: Mapping[str, str], file: BinaryIO) -> tuple[bytes, bool]:
-    if status in {204, 304}:
-        return b"", True
-    if "chunked" in fields.get("transfer-encoding", "").lower():
-        parts = []
-        while size := int(file.readline(1024).split(b";")[0].strip(), 16):
-            parts.append(_exactly(file, size))
-            file.readline(8)
-        while file.readline(65536) not in {b"\r\n", b"\n", b""}:
-            pass
-        return b"".join(parts), True
-    if "content-length" in fields:
-        return _exactly(file, int(fields["content-length"])), True
-    return file.read(), False
+def _not_asked(endpoint: Endpoint, path: str, seconds: float) -> ConnectorError:
+    return ConnectorError(
+        f"{endpoint} did not ask for the body within {seconds:g} s",
+        retryable=True,
+        endpoint=str(endpoint),
+        code="http-not-asked",
+        detail=f"PUT {path.split('?', maxsplit=1)[0]}: neither '100 Continue' nor a redirect came,"
+        " so no row was sent.",
+        hint="StarRocks is slow: raise 'sink.wait-for-continue.timeout-ms'. A proxy in between"
+        " must pass 'Expect: 100-continue' on.",
+    )
 
 
-def _exactly(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
-    if len(data) < size:
-        message = "the answer was cut off"
-        raise EOFError(message)
-    return data
+def _lost(endpoint: Endpoint, method: str, path: str, error: Exception) -> ConnectorError:
+    what = "timed out" if isinstance(error, TimeoutError) else str(error) or "closed"
+    return ConnectorError(
+        f"lost the answer of {endpoint}",
+        retryable=True,
+        endpoint=str(endpoint),
+        code=ANSWER_LOST,
+        detail=f"{method} {path.split('?', maxsplit=1)[0]}: {what}.",
+    )

@@ -1,15 +1,15 @@
-"""An option and a set of options: parsing, checks, near-miss hints and reference derive from it."""
+"""An option and a set of options: parsing, checks, notes, near-miss hints, reference come of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
 from penstock.config.secret import Secret
 from penstock.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 REQUIRED: Any = object()
@@ -26,6 +26,9 @@ class Option(Generic[T]):
         doc: One sentence for the reference.
         check: Raises ValueError where the parsed value is out of bounds.
         aliases: Old spellings that are understood too.
+        no_effect: Why any other value than the default changes nothing here; told to the user.
+        refused: Why any other value than the default is refused.
+        clamp: Smallest and largest value; what lies outside is moved there, and the user told.
     """
 
     key: str
@@ -34,6 +37,9 @@ class Option(Generic[T]):
     doc: str
     check: Callable[[T], None] | None = None
     aliases: tuple[str, ...] = ()
+    no_effect: str = ""
+    refused: str = ""
+    clamp: tuple[int, int] | None = None
     name: str = field(default="", init=False, compare=False)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -49,17 +55,42 @@ class Option(Generic[T]):
         value: T = instance.values.get(self.key, self.default)
         return value
 
+    def read(self, text: str) -> T:
+        """The value of a text.
+
+        Raises:
+            ValueError: It cannot be read or is out of bounds; the text says what was expected.
+        """
+        value = self.parse(text)
+        if self.clamp is not None:
+            low, high = self.clamp
+            value = cast("T", max(low, min(high, cast("int", value))))
+        if self.check is not None:
+            self.check(value)
+        return value
+
+    def note(self, text: str, value: T) -> str:
+        """What the user must know about the value he gave; empty where it is simply honoured."""
+        if self.no_effect and value != self.default:
+            return f"option '{self.key}' has no effect here: {self.no_effect}"
+        if self.clamp is not None and self.parse(text) != value:
+            return f"option '{self.key}' = '{text}' is out of bounds and taken as {value}"
+        return ""
+
 
 class Options:
     """Base of option sets; fields are `Option`s, prefixes collect free keys.
 
     Class attributes:
         connector: Name used in messages.
-        prefixes: Key prefixes that are kept as they are, reached through `with_prefix`.
+        prefixes: Key prefixes that are kept as they are, reached through `with_prefix`. An option
+            declared under such a prefix is parsed as any other.
+        refused_prefixes: Prefixes of keys that are known and refused, and why.
     """
 
     connector: ClassVar[str] = ""
     prefixes: ClassVar[tuple[str, ...]] = ()
+    refused_prefixes: ClassVar[Mapping[str, str]] = {}
     ignored: ClassVar[tuple[str, ...]] = ("connector", "property-version")
 
     def __init__(self, raw: Mapping[str, str]) -> None:
@@ -73,18 +104,15 @@ class Options:
         self.values: dict[str, Any] = {}
         declared = self.declared()
         by_key = {key: option for option in declared for key in (option.key, *option.aliases)}
-        for key, text in raw.items():
-            if key in self.ignored or any(key.startswith(prefix) for prefix in self.prefixes):
-                continue
+        self.notes: list[str] = []
+        for given, text in raw.items():
+            key = self.spelled(given)
             option = by_key.get(key)
-            if option is None:
-                raise OptionError(
-                    f"unknown option '{key}' of connector '{self.connector}'",
-                    key=key,
-                    known=by_key,
-                    code="unknown-option",
-                )
-            self.values[option.key] = self._parsed(option, key, text)
+            if option is not None:
+                value = self.values[option.key] = self._parsed(option, given, text)
+                self._tell(option.note(text, value))
+            elif key not in self.ignored and not key.startswith(self.prefixes):
+                raise self._unknown(given, by_key)
         missing = [o.key for o in declared if o.default is REQUIRED and o.key not in self.values]
         if missing:
             raise OptionError(
@@ -102,6 +130,11 @@ class Options:
             found.update({n: o for n, o in vars(base).items() if isinstance(o, Option)})
         return list(found.values())
 
+    @classmethod
+    def spelled(cls, key: str) -> str:
+        """The key as it is declared; sets with keys in any case say how."""
+        return key
+
     def is_set(self, option: Option[Any]) -> bool:
         """Whether the user gave the option himself."""
         return option.key in self.values
@@ -110,11 +143,13 @@ class Options:
         """The free keys under `prefix`, prefix removed."""
         return {k[len(prefix) :]: v for k, v in self.raw.items() if k.startswith(prefix)}
 
-    def _parsed(self, option: Option[Any], key: str, text: str) -> object:
+    def _tell(self, note: str) -> None:
+        if note:
+            self.notes.append(note)
+
+    def _parsed(self, option: Option[T], key: str, text: str) -> T:
         try:
-            value = option.parse(text)
-            if option.check is not None:
-                option.check(value)
+            value = option.read(text)
         except ValueError as error:
             shown = Secret(text) if option.parse is Secret else text
             raise OptionError(
@@ -123,7 +158,31 @@ class Options:
                 code="invalid-option",
                 detail=f"{error}.",
             ) from error
+        if option.refused and value != option.default:
+            raise self.refusal(key, option.refused)
         return value
+
+    def _unknown(self, key: str, known: Iterable[str]) -> OptionError:
+        for prefix, reason in self.refused_prefixes.items():
+            if key.startswith(prefix):
+                return self.refusal(key, reason)
+        return OptionError(
+            f"unknown option '{key}' of connector '{self.connector}'",
+            key=key,
+            known=known,
+            code="unknown-option",
+        )
+
+    @classmethod
+    def refusal(cls, key: str, reason: str) -> OptionError:
+        """The error for a key that is known and not honoured; `reason` starts lower case."""
+        return OptionError(
+            f"unsupported option '{key}' of connector '{cls.connector}'",
+            key=key,
+            code="unsupported-option",
+            detail=f"{reason[0].upper()}{reason[1:]}.",
+            hint="Remove the option.",
+        )
 
 
 def boolean(text: str) -> bool:
@@ -149,24 +208,42 @@ def integer(text: str) -> int:
         raise ValueError(message) from error
 
 
-def at_least(minimum: float) -> Callable[[float], None]:
+@dataclass(frozen=True, slots=True)
+class AtLeast:
     """A check: the value is not below `minimum`."""
 
-    def check(value: float) -> None:
-        if value < minimum:
-            message = f"expected at least {minimum}"
+    minimum: float
+
+    def __call__(self, value: float) -> None:
+        if value < self.minimum:
+            message = f"expected {self}"
             raise ValueError(message)
 
-    return check
+    def __str__(self) -> str:
+        return f"at least {self.minimum}"
 
 
-def one_of(*allowed: str) -> Callable[[str], str]:
+@dataclass(frozen=True, slots=True)
+class OneOf:
     """A parser: one of some words, in any case."""
 
-    def parse(text: str) -> str:
-        if text.strip().lower() not in allowed:
-            message = f"expected one of {', '.join(allowed)}"
+    words: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        if text.strip().lower() not in self.words:
+            message = f"expected {self}"
             raise ValueError(message)
         return text.strip().lower()
 
-    return parse
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
+
+def at_least(minimum: float) -> AtLeast:
+    """A check: the value is not below `minimum`."""
+    return AtLeast(minimum)
+
+
+def one_of(*allowed: str) -> OneOf:
+    """A parser: one of some words, in any case."""
+    return OneOf(allowed)

@@ -21,7 +21,9 @@ class BlackholeOptions(Options):
     """Options of the blackhole sink: none of its own."""
 
     connector = "blackhole"
-    parallelism = Option("sink.parallelism", integer, 1, "Accepted; one process writes.")
+    parallelism = Option(
+        "sink.parallelism", integer, 1, "Writers.", no_effect="one writer keeps the order of rows"
+    )
 
 
 def _done(value: Any = None) -> Future[Any]:

@@ -49,7 +49,13 @@ class DatagenOptions(Options):
     number_of_rows = Option(
         "number-of-rows", integer, -1, "Rows in all; unbounded where not set.", check=at_least(0)
     )
-    parallelism = Option("scan.parallelism", integer, 1, "Accepted; one generator runs.")
+    parallelism = Option(
+        "scan.parallelism",
+        integer,
+        1,
+        "Generators.",
+        no_effect="one generator keeps sequences in order",
+    )
 
 
 @dataclass(slots=True)

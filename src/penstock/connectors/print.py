@@ -30,7 +30,9 @@ class PrintOptions(Options):
     connector = "print"
     identifier = Option("print-identifier", str, "", "Prefix of every line, followed by `> `.")
     standard_error = Option("standard-error", boolean, False, "Write to standard error.")  # noqa: FBT003
-    parallelism = Option("sink.parallelism", integer, 1, "Accepted; one process writes.")
+    parallelism = Option(
+        "sink.parallelism", integer, 1, "Writers.", no_effect="one writer keeps the order of rows"
+    )
 
 
 def java_double(value: float, *, single: bool = False) -> str:

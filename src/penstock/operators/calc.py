@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from penstock.clock import session_zone
 from penstock.expressions import EvalContext, Expr, InputRef, evaluate, filter_mask
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
 
 if TYPE_CHECKING:
     from penstock.changelog import ChangelogBatch
     from penstock.types import Schema
-
-
-def session_zone(zone: str) -> str:
-    """The name of the session's time zone; `default` and nothing are the machine's.
-
-    Examples:
-        >>> session_zone("Asia/Shanghai"), session_zone("UTC")
-        ('Asia/Shanghai', 'UTC')
-    """
-    if zone and zone != "default":
-        return zone
-    if os.environ.get("TZ"):
-        return os.environ["TZ"].lstrip(":")
-    target = str(Path("/etc/localtime").resolve())
-    name = target.partition("zoneinfo/")[2]
-    return name or (time.tzname[0] if time.tzname[0] in {"UTC", "GMT"} else "UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,12 +87,14 @@ class PhysicalPlan:
         sinks: The roots.
         fingerprint: Stable text of the statements it came from, secrets masked.
         settings: Session settings in force at submission.
+        notes: What the user must know before it runs: options that change nothing here.
     """
 
     name: str
     sinks: tuple[SinkNode, ...]
     fingerprint: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def node_changes(node: PlanNode) -> ChangelogMode:

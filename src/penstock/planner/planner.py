@@ -16,7 +16,13 @@ from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
-from penstock.planner.bind.queries import QueryBinder, connector_of, hinted, place_of
+from penstock.planner.bind.queries import (
+    QueryBinder,
+    connector_of,
+    hinted,
+    option_notes,
+    place_of,
+)
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.relation import Relation, node_name, node_schema
 from penstock.types import Column, Schema, TypeRoot
@@ -95,17 +101,19 @@ class Planner:
             tuple(sinks),
             fingerprint,
             dict(self.settings),
+            tuple(binder.notes),
         )
 
     def collect(self, query: ast.Query, sink: Sink | None, fingerprint: str = "") -> PhysicalPlan:
         """A query whose rows go to a sink of the caller's."""
-        relation = self.query(query)
+        binder = QueryBinder(self.catalog, self.settings, self.clock)
+        relation = binder.query(query)
         node = relation.place()
         schema = Schema(tuple(Column(c.name, c.type) for c in relation.columns))
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)
         name = self.settings.get("pipeline.name") or "collect"
-        return PhysicalPlan(name, (root,), fingerprint, dict(self.settings))
+        return PhysicalPlan(name, (root,), fingerprint, dict(self.settings), tuple(binder.notes))
 
     def _insert(self, binder: QueryBinder, statement: ast.Insert) -> SinkNode:
         if statement.overwrite:
@@ -135,7 +143,9 @@ class Planner:
         except PenstockError as error:
             error.at(place_of(entry, error))
             raise
-        node = self._sink_input(relation, schema, path, connector.sink_mode(descriptor), statement)
+        binder.notes += option_notes(path, connector, options)
+        accepted = connector.sink_mode(descriptor), connector.sink_mode_hint
+        node = self._sink_input(relation, schema, path, accepted, statement)
         return SinkNode(str(path), str(path), sink, schema, node, connector.name, entry.span)
 
     def _targeted(
@@ -219,9 +229,10 @@ class Planner:
         relation: Relation,
         schema: Schema,
         path: TablePath,
-        accepted: ChangelogMode,
+        accepts: tuple[ChangelogMode, str],
         statement: ast.Insert,
     ) -> PlanNode:
+        accepted, hint = accepts
         refused = relation.mode.kinds - accepted.kinds - {RowKind.UPDATE_BEFORE}
         if refused:
             words = " and ".join(_KIND_WORDS[kind] for kind in sorted(refused, reverse=False))
@@ -230,6 +241,7 @@ class Planner:
                 f" by node {node_name(relation.node)}",
                 statement.span,
                 code="changelog-mode",
+                hint=hint,
             )
         node = relation.place()
         nullable = tuple(

@@ -12,7 +12,13 @@ from penstock.changelog import ChangelogBatch
 from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError
 from penstock.clock import Clock, SystemClock
 from penstock.config import parse_duration_ms
-from penstock.connectors.base import Committable, RecoveredSink, SinkContext, SourceContext
+from penstock.connectors.base import (
+    Committable,
+    RecoveredSink,
+    SharedResources,
+    SinkContext,
+    SourceContext,
+)
 from penstock.errors import ConnectorError, InternalError, PenstockError
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
@@ -66,6 +72,7 @@ class JobGroup:
         self._sealed = False
         self._io = ThreadPoolExecutor(16, "connector-io")
         self._sink_io = ThreadPoolExecutor(16, "sink-io")
+        self._shared = SharedResources()
         self._checkpoint_writer = ThreadPoolExecutor(1, "checkpoint-writer")
         self._pipelines: list[Pipeline] = []
         self._readers: dict[Hashable, SourceReader] = {}
@@ -226,6 +233,8 @@ class JobGroup:
             intend=self.store.intend,
             checkpoint_interval_ms=self.interval_ms,
             recovered=self._recovered(sink_id),
+            io=self._io,
+            shared=self._shared,
         )
         writer = node.sink.writer_for(node.table, node.schema, context)
         sink = RunningSink(sink_id, node.table, writer, node.sink.committer(context))

@@ -1,1 +1,5 @@
 """Room `testing`: public test kit."""
+
+from penstock.testing.clock import ManualClock
+
+__all__ = ["ManualClock"]

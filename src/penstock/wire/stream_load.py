@@ -59,6 +59,8 @@ _REFUSALS = (
     "exceed http cuncurrent limit",
     "exceed http concurrent limit",
 )
+_COLUMN_TOKENS = re.compile(r"[^'\"`(),]+|['\"`(),]")
+_COLUMN = re.compile(r"\s*(?:`([^`]+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +175,41 @@ def cancel_path(database: str, table: str, label: str) -> str:
         f"/api/{quote(database, safe='')}/{quote(table, safe='')}/_cancel"
         f"?label={quote(label, safe='')}"
     )
+
+
+def parse_columns(text: str) -> list[tuple[str, str]]:
+    """Names and expressions of a `columns` header; a plain source field has no expression.
+
+    Raises:
+        ValueError: A part is neither a name nor `name = expression`.
+
+    Examples:
+        >>> parse_columns("`a`, b, c = concat(a, ','), __op='delete'")
+        [('a', ''), ('b', ''), ('c', "concat(a, ',')"), ('__op', "'delete'")]
+    """
+    found = []
+    for part in _split_columns(text):
+        match = _COLUMN.fullmatch(part)
+        if not match:
+            message = f"could not read '{part.strip()}' as a column"
+            raise ValueError(message)
+        found.append(((match[1] or match[2]).strip(), (match[3] or "").strip()))
+    return found
+
+
+def _split_columns(text: str) -> list[str]:
+    """The parts between commas outside of quotes and parentheses; blank ones left out."""
+    parts = [""]
+    quote, depth = "", 0
+    for token in _COLUMN_TOKENS.findall(text):
+        if quote:
+            quote = "" if token == quote else quote
+        elif token in "'\"`":
+            quote = token
+        elif token in "()":
+            depth += 1 if token == "(" else -1
+        elif token == "," and depth == 0:
+            parts.append("")
+            continue
+        parts[-1] += token
+    return [part for part in parts if part.strip()]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.clients.http import ANSWER_LOST, CONNECT_FAILED, Endpoint, HttpClient
+from penstock.clients.http import ANSWER_LOST, CONNECT_FAILED, Endpoint, HttpClient, Timeouts
 from penstock.config import Secret
 from penstock.errors import ConnectorError
 
@@ -29,7 +29,7 @@ def serve(talk: Callable[[socket.socket], None], times: int = 1) -> Endpoint:
 
 def client(*endpoints: Endpoint) -> HttpClient:
     return HttpClient(
-        endpoints, "ü", Secret("p"), connect_timeout=2, socket_timeout=1, continue_timeout=1
+        endpoints, "ü", Secret("p"), timeouts=Timeouts(connect=2, answer=1, proceed=1)
     )
 
 

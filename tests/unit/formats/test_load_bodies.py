@@ -18,7 +18,7 @@ from penstock.formats.csv import (
     parse_separator,
 )
 from penstock.formats.json import encode_json
-from penstock.formats.load_text import load_column
+from penstock.formats.load_text import Form, load_column
 
 
 def csv(*columns: pa.Array, dialect: CsvDialect = PLAIN) -> bytes:
@@ -32,7 +32,7 @@ def test_values_are_written_as_starrocks_reads_them() -> None:
         pa.array([dt.datetime(2024, 1, 2, 3, 4, 5, 600, dt.UTC)] * 2, pa.timestamp("us", tz="UTC")),
         pa.array([decimal.Decimal("0E-10"), decimal.Decimal("1.5")], pa.decimal128(20, 10)),
         pa.array([10.1, float("nan")]),
-        pa.array([b"\x01\x02", None]),
+        load_column(pa.array([b"\x01\x02", None]), Form.NUMBER),
     )
     assert row == (
         b"1\t2024-01-02\t2024-01-02 03:04:05.000600\t0.0000000000\t10.1\t258\n"

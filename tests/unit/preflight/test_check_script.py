@@ -104,3 +104,12 @@ def test_one_reader_id_on_two_accounts_is_an_error() -> None:
     assert found(report, "used-twice")
     assert len(found(report, "mysql-2003")) == 2
     assert "geheim" not in str(report)
+
+
+def test_options_that_change_nothing_are_noted_with_the_reason() -> None:
+    sink = SINK.replace("'print'", "'print', 'sink.parallelism' = '4'")
+    report = check_script(SOURCE + sink + "INSERT INTO t SELECT * FROM s", {})
+    (note,) = found(report, "option-note")
+    assert note.severity is Severity.NOTE
+    assert "'sink.parallelism' has no effect here: one writer keeps the order" in note.message
+    assert report.ok

@@ -276,3 +276,18 @@ def test_explain_shows_the_calc() -> None:
     assert (
         "TableSourceScan(table=[[default_catalog, default_database, g]], fields=[id, name])" in text
     )
+
+
+def test_options_that_change_nothing_are_told_once() -> None:
+    ddl = "CREATE TABLE {} (a INT) WITH ('connector'='{}', '{}.parallelism'='4', {});"
+    script = (
+        ddl.format("s", "datagen", "scan", "'number-of-rows'='1'")
+        + ddl.format("t", "blackhole", "sink", "'property-version'='1'")
+        + "INSERT INTO t SELECT a FROM s;" * 2
+    )
+    *_, first, second = Session(submitter=FakeRunner()).execute_script(script)
+    assert [message.partition(": ")[2] for message in first.messages] == [
+        "option 'scan.parallelism' has no effect here: one generator keeps sequences in order",
+        "option 'sink.parallelism' has no effect here: one writer keeps the order of rows",
+    ]
+    assert second.messages == ()

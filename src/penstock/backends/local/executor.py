@@ -191,7 +191,8 @@ class LocalExecutor:
             job.wait()
             _raise_failure(job)
         columns = (Column("job id", STRING),)
-        return StatementResult(ResultKind.JOB, columns, [(job.job_id,)], job)
+        notes = self._new_notes(plan)
+        return StatementResult(ResultKind.JOB, columns, [(job.job_id,)], job, notes)
 
     def _query(self, node: ast.QueryStatement) -> StatementResult:
         plan = self._planned(node)
@@ -199,7 +200,15 @@ class LocalExecutor:
         assert isinstance(sink, CollectSink)
         columns = (Column("op", STRING), *plan.sinks[0].schema.columns)
         job = self._submit(plan)
-        return StatementResult(ResultKind.QUERY, columns, _rows(sink, job), job)
+        return StatementResult(
+            ResultKind.QUERY, columns, _rows(sink, job), job, self._new_notes(plan)
+        )
+
+    def _new_notes(self, plan: PhysicalPlan) -> tuple[str, ...]:
+        """The plan's notes that this session has not told yet."""
+        new = tuple(note for note in dict.fromkeys(plan.notes) if note not in self._noted)
+        self._noted.update(new)
+        return tuple(f"[INFO] {note}" for note in new)
 
     def _submit(self, plan: PhysicalPlan) -> JobHandle:
         if self.submitter is None:

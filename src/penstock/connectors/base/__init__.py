@@ -15,6 +15,7 @@ from penstock.connectors.base.inspection import (
     TimeMeaning,
 )
 from penstock.connectors.base.registry import connector_names, find_connector
+from penstock.connectors.base.shared import SharedResources
 from penstock.connectors.base.sink import (
     Committable,
     Committer,
@@ -46,6 +47,7 @@ __all__ = [
     "OutsideTable",
     "RecoveredSink",
     "Severity",
+    "SharedResources",
     "Sink",
     "SinkContext",
     "SinkWriter",

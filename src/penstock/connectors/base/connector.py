@@ -47,6 +47,7 @@ class Connector:
         sink: Builds a sink; raises OptionError or ValidationError.
         source_mode: Which changes the source emits, given the table.
         sink_mode: Which changes the sink accepts, given the table.
+        sink_mode_hint: What to do where a query's changes are not accepted.
         metadata: Readable metadata keys and their types.
         inspection: A look at what a source or sink of this connector stands on, for `check`.
         describe: What a source or sink reads or sends, for `explain`; touches no network, tells
@@ -59,6 +60,7 @@ class Connector:
     sink: Callable[[TableDescriptor], Sink] | None = None
     source_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
     sink_mode: Callable[[TableDescriptor], ChangelogMode] = lambda _: ChangelogMode.insert_only()
+    sink_mode_hint: str = ""
     metadata: Mapping[str, DataType] = field(default_factory=dict)
     inspection: Callable[[Any], Inspection] | None = None
     describe: Callable[[Any], Mapping[str, str]] | None = None

@@ -8,8 +8,10 @@ manifest holding its committables is durable, and before `commit(n+1)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.connectors.base.shared import SharedResources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -60,6 +62,8 @@ class SinkContext:
             before every begin; cheap when already logged.
         checkpoint_interval_ms: Set by the user, else None: then the gate ends epochs.
         recovered: What recovery found; the writer settles it before its first begin.
+        io: The connector I/O pool, for other blocking calls; None: `executor` serves both.
+        shared: What the sinks of the job group use together.
     """
 
     sink_id: str
@@ -72,6 +76,8 @@ class SinkContext:
     intend: Callable[[int, int], None]
     checkpoint_interval_ms: int | None
     recovered: RecoveredSink
+    io: Executor | None = None
+    shared: SharedResources = field(default_factory=SharedResources)
 
 
 class SinkWriter(Protocol):

@@ -144,8 +144,9 @@ class MySqlCdcOptions(Options):
         "scan.snapshot.fetch.size",
         integer,
         1024,
-        "No effect: results are streamed.",
+        "Rows per fetch.",
         at_least(2),
+        no_effect="results are streamed",
     )
     factor_upper = Option(
         "chunk-key.even-distribution.factor.upper-bound",
@@ -163,12 +164,20 @@ class MySqlCdcOptions(Options):
         between(0, 1),
         ("split-key.even-distribution.factor.lower-bound",),
     )
-    group_size = Option("chunk-meta.group.size", integer, 1000, "No effect here.", at_least(2))
+    group_size = Option(
+        "chunk-meta.group.size",
+        integer,
+        1000,
+        "Chunks per message.",
+        at_least(2),
+        no_effect="chunks are not sent between processes in groups",
+    )
     backfill_skip = Option(
         "scan.incremental.snapshot.backfill.skip",
         boolean,
         False,
-        "Accepted; the backfill costs no connection here and is always done.",
+        "Leave the backfill of chunks out.",
+        no_effect="the backfill costs no connection here and is always done",
     )
     last_chunk_first = Option(
         "scan.incremental.snapshot.unbounded-chunk-first.enabled",
@@ -177,7 +186,11 @@ class MySqlCdcOptions(Options):
         "Read the open last chunk first.",
     )
     close_idle = Option(
-        "scan.incremental.close-idle-reader.enabled", boolean, False, "No effect here."
+        "scan.incremental.close-idle-reader.enabled",
+        boolean,
+        False,
+        "Close idle readers.",
+        no_effect="idle snapshot readers always end",
     )
     newly_added = Option(
         "scan.newly-added-table.enabled", boolean, False, "On restore, snapshot new tables."

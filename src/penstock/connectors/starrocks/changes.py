@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.changelog import RowKind
-from penstock.formats.load_text import load_column
+from penstock.errors import DataError
+from penstock.formats.load_text import Form, load_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,33 +38,58 @@ class ChangeRules:
         drop_update_before: The user wants every -U dropped.
         keep_all: Every row matters, not only the last per key (merge_condition).
         with_op: `__op` is sent.
+        ignore_delete: The user wants every delete dropped.
+        forms: How each column is written; plainly where empty.
+        zone: Zone of TIMESTAMP_LTZ.
     """
 
     keys: tuple[int, ...]
     drop_update_before: bool = False
     keep_all: bool = False
     with_op: bool = True
+    ignore_delete: bool = False
+    forms: tuple[Form, ...] = ()
+    zone: str = "UTC"
 
 
 def make_chunk(batches: Sequence[ChangelogBatch], rules: ChangeRules) -> tuple[Chunk, int]:
-    """The chunk of some batches in order, and how many changes the target cannot take.
+    """The chunk of some batches in order, and how many deletes were dropped.
 
     A -U deletes its key unless the key comes back behind it; then only the new row is left.
+
+    Raises:
+        DataError: A delete for a table without primary key.
     """
     table = pa.Table.from_batches([batch.rows for batch in batches])
     dropped = 0
     kinds: NDArray[np.int8] | None = None
     if not all(batch.is_insert_only for batch in batches):
         kinds = np.concatenate([batch.kinds_or_inserts() for batch in batches])
+        deletes = int(np.count_nonzero(kinds == RowKind.DELETE))
+        if deletes and not (rules.keys or rules.ignore_delete):
+            raise _no_deletes()
+        dropped = deletes if rules.ignore_delete else 0
         mask = _kept(table, kinds, rules)
-        if not rules.keys:
-            dropped = int(np.count_nonzero(kinds == RowKind.DELETE))
         if not mask.all():
             table, kinds = table.filter(pa.array(mask)), kinds[mask]
-    columns = [load_column(_whole(column)) for column in table.columns]
+    forms = rules.forms or (Form.PLAIN,) * table.num_columns
+    columns = [
+        load_column(_whole(column), form, rules.zone)
+        for column, form in zip(table.columns, forms, strict=False)
+    ]
     if rules.keys and rules.with_op:
         columns.append(pa.array(_operations(kinds, table.num_rows)))
     return Chunk(columns, table.num_rows), dropped
+
+
+def _no_deletes() -> DataError:
+    return DataError(
+        "a delete cannot be applied to a table without primary key",
+        code="deletes-without-key",
+        detail="StarRocks deletes by primary key only; the target is another kind of table.",
+        hint="Make the target a PRIMARY KEY table, or set 'sink.ignore-delete' = 'true' to keep"
+        " deleted rows.",
+    )
 
 
 def _operations(kinds: NDArray[np.int8] | None, rows: int) -> NDArray[np.int8]:
@@ -82,7 +108,9 @@ def _kept(table: pa.Table, kinds: NDArray[np.int8], rules: ChangeRules) -> NDArr
         kept: NDArray[np.bool_] = np.isin(kinds, (RowKind.INSERT, RowKind.UPDATE_AFTER))
         return kept
     mask = np.ones(len(kinds), np.bool_)
-    if rules.drop_update_before:
+    if rules.ignore_delete:
+        mask = np.isin(kinds, (RowKind.INSERT, RowKind.UPDATE_AFTER))
+    elif rules.drop_update_before:
         mask = kinds != RowKind.UPDATE_BEFORE
     places = np.flatnonzero(mask)
     last = np.zeros(len(kinds), np.bool_)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from penstock.clock import Clock
     from penstock.connectors.base import Committable, SinkContext
+    from penstock.connectors.starrocks.gate import FlushGate
     from penstock.connectors.starrocks.writer import Progress
 
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -29,11 +30,13 @@ class StarRocksCommitter:
         api_for: Callable[[str, str], LoadApi],
         context: SinkContext,
         progress: Progress,
+        gate: FlushGate,
         publish_timeout_ms: int,
     ) -> None:
         self._api_for = api_for
         self._context = context
         self._progress = progress
+        self._gate = gate
         self._publish_timeout_ms = publish_timeout_ms
 
     def commit(self, committables: Sequence[Committable]) -> Future[None]:
@@ -56,7 +59,7 @@ class StarRocksCommitter:
             api = self._api_for(str(payload["db"]), str(payload["table"]))
             started = self._clock.monotonic()
             self._commit_one(api, str(payload["label"]), int(payload["rows"]))
-            self._progress.publish_ms = 1000 * (self._clock.monotonic() - started)
+            self._gate.published(1000 * (self._clock.monotonic() - started))
             self._progress.last_commit_ms = self._clock.now_ms()
             self._progress.commits += 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from penstock.clients.http import HttpClient, Timeouts
 from penstock.errors import ConnectorError, DataError
 from penstock.wire.stream_load import (
     LoadAnswer,
@@ -21,11 +22,13 @@ from penstock.wire.stream_load import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from penstock.clients.http import HttpClient, HttpResponse
+    from penstock.clients.http import Endpoint, HttpResponse
     from penstock.clock import Clock
+    from penstock.connectors.starrocks.options import StarRocksOptions
 
 BACK_PRESSURE = "starrocks-back-pressure"
 LABEL_USED = "starrocks-label-used"
+ANSWER_S = 660.0
 _ERROR_LOG_LIMIT = 3000
 _HOPELESS = (
     "access denied",
@@ -42,6 +45,36 @@ _BAD_DATA = (
     "column count",
 )
 _POLL_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def load_client(
+    options: StarRocksOptions,
+    clock: Clock,
+    endpoints: Sequence[Endpoint] = (),
+    wait_s_max: float | None = None,
+) -> HttpClient:
+    """The client of a sink's load addresses.
+
+    Args:
+        options: Of the sink.
+        clock: The door to time.
+        endpoints: Instead of all of `load-url`.
+        wait_s_max: Longest wait for a connection or an answer, for checks.
+    """
+    socket_ms = options.socket_timeout_ms
+    answer = None if socket_ms == 0 else max(socket_ms / 1000, 0) or ANSWER_S
+    connect = options.connect_timeout_ms / 1000
+    if wait_s_max is not None:
+        connect, answer = min(connect, wait_s_max), wait_s_max
+    return HttpClient(
+        endpoints or options.load_url,
+        options.username,
+        options.password,
+        timeouts=Timeouts(connect, answer, options.continue_timeout_ms / 1000),
+        mapping=options.host_mapping,
+        ca_file=options.ca_file,
+        clock=clock,
+    )
 
 
 class LoadApi:

@@ -7,17 +7,14 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from penstock.clients.http import HttpClient
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import StarRocksCommitter
-from penstock.connectors.starrocks.load_api import LoadApi
+from penstock.connectors.starrocks.gate import FlushGate, GateSettings
+from penstock.connectors.starrocks.layout import make_layout
+from penstock.connectors.starrocks.load_api import LoadApi, load_client
+from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
-from penstock.connectors.starrocks.target import (
-    TargetConnection,
-    VersionProbe,
-    check_target,
-    read_columns,
-)
+from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.transaction import Transactions
 from penstock.connectors.starrocks.writer import Progress, StarRocksWriter
 from penstock.errors import ValidationError
@@ -25,6 +22,7 @@ from penstock.errors import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from penstock.clients.http import HttpClient
     from penstock.connectors.base import SinkContext, TableDescriptor
     from penstock.types import Schema
 
@@ -32,11 +30,15 @@ if TYPE_CHECKING:
 class StarRocksSink:
     """A StarRocks table to write; touches no network before the writer opens."""
 
-    def __init__(self, path: str, schema: Schema, options: StarRocksOptions) -> None:
+    def __init__(
+        self, path: str, schema: Schema, options: StarRocksOptions, zone: str = "UTC"
+    ) -> None:
         self.path = path
         self.schema = schema
         self.options = options
+        self.zone = zone
         self.progress = Progress()
+        self._gate: FlushGate | None = None
         self._http: HttpClient | None = None
         self._lock = threading.Lock()
 
@@ -47,7 +49,8 @@ class StarRocksSink:
         Raises:
             OptionError: An option is wrong.
         """
-        return cls(table.path, table.schema, StarRocksOptions(table.options))
+        options = StarRocksOptions(table.options)
+        return cls(table.path, table.schema, options, options.zone_of(table.settings))
 
     @property
     def share_key(self) -> Hashable:
@@ -65,16 +68,51 @@ class StarRocksSink:
             lambda database, table: self._api(context, database, table),
             context,
             self.progress,
+            self.gate(context),
             self.options.publish_timeout_ms,
         )
 
-    def connect(self, schema: Schema, context: SinkContext) -> tuple[Transactions, VersionProbe]:
+    def gate(self, context: SinkContext) -> FlushGate:
+        """The gate of the table; it outlives its writers, so that a restart forgets nothing."""
+        with self._lock:
+            if self._gate is None:
+                options = self.options
+                by_user = options.is_set(StarRocksOptions.interval_ms) and not options.adaptive
+                target_ms = float(options.interval_ms) if by_user else None
+                self._gate = FlushGate(GateSettings(target_ms), context.clock)
+            return self._gate
+
+    def observer(self, context: SinkContext) -> ClusterObserver:
+        """The cluster's observer, which now tells the gate; shared in the job group."""
+        observer = context.shared.acquire(
+            self._cluster,
+            lambda: ClusterObserver(
+                TargetConnection(self.options), context.io or context.executor, context.clock
+            ),
+        )
+        observer.watch(self.options.database, self.options.table, self.gate(context))
+        return observer
+
+    def release_observer(self, context: SinkContext, observer: ClusterObserver) -> None:
+        """The other end of `observer`."""
+        observer.forget(self.gate(context))
+        context.shared.release(self._cluster)
+
+    @property
+    def _cluster(self) -> Hashable:
+        options = self.options
+        return ("starrocks-versions", tuple(options.jdbc_url.hosts), options.username)
+
+    def connect(self, schema: Schema, context: SinkContext) -> Transactions:
         """Check the target and build what a writer needs; blocks, on the pool."""
         options = self.options
         connection = TargetConnection(options)
-        columns = read_columns(connection, options.database, options.table)
-        user_columns = options.properties.get("columns")
-        names, keys = check_target(self.path, schema, columns, check_columns=user_columns is None)
+        try:
+            columns = read_columns(connection, options.database, options.table)
+        finally:
+            connection.close()
+        user_columns = str(options.load_columns)
+        names, keys = check_target(self.path, schema, columns, check_columns=not user_columns)
         places = {name.lower(): place for place, name in enumerate(names)}
         absent = [key for key in keys if key.lower() not in places]
         if absent:
@@ -82,25 +120,35 @@ class StarRocksSink:
                 f'sink table "{self.path}" lacks key column "{absent[0]}" of its target',
                 code="missing-key-column",
             )
+        layout = make_layout(
+            schema,
+            {column.name: column.type for column in columns},
+            keyed=bool(keys),
+            given=user_columns,
+            by_name=options.format == "json",
+        )
         rules = ChangeRules(
             keys=tuple(places[key.lower()] for key in keys),
             drop_update_before=options.is_set(StarRocksOptions.ignore_update_before)
             and options.ignore_update_before,
             keep_all="merge_condition" in options.properties,
-            with_op=user_columns is None or "__op" in user_columns,
+            with_op=layout.with_op,
+            ignore_delete=options.ignore_delete,
+            forms=layout.forms,
+            zone=self.zone,
         )
         api = self._api(context, options.database, options.table)
-        transactions = Transactions(
+        return Transactions(
             api,
             options,
             context,
             self.path,
-            names,
+            layout,
             rules,
             self.committer(context),
+            gate=self.gate(context),
             supported=self.wants_transactions and api.supports_transactions(),
         )
-        return transactions, VersionProbe(connection, options.database, options.table)
 
     def disconnect(self) -> None:
         """Close kept connections; later calls open new ones."""
@@ -121,14 +169,6 @@ class StarRocksSink:
         options = self.options
         with self._lock:
             if self._http is None:
-                socket_ms = options.socket_timeout_ms
-                self._http = HttpClient(
-                    options.load_url,
-                    options.username,
-                    options.password,
-                    connect_timeout=options.connect_timeout_ms / 1000,
-                    socket_timeout=None if socket_ms == 0 else max(socket_ms / 1000, 0) or 660.0,
-                    continue_timeout=options.continue_timeout_ms / 1000,
-                )
+                self._http = load_client(options, context.clock)
             http = self._http
         return LoadApi(http, database, table, context.clock, sanitize=options.sanitize_error_log)

@@ -1,13 +1,14 @@
-"""The target table as information_schema shows it, checks against it, and its version counts."""
+"""The target table as information_schema shows it, and checks against it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pymysql
+from pymysql.constants import CLIENT
 
 from penstock.connectors.starrocks.types import is_writable, types_match
 from penstock.errors import ConnectorError, ValidationError, nearest
@@ -18,17 +19,10 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.types import Column, Schema
 
-_LOG = logging.getLogger(__name__)
 _COLUMNS = (
     "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_KEY FROM information_schema.COLUMNS "
     "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION"
 )
-_TABLE_ID = (
-    "SELECT TABLE_ID FROM information_schema.tables_config "
-    "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
-)
-_VERSIONS = "SELECT MAX(NUM_VERSION) FROM information_schema.be_tablets WHERE TABLE_ID = %s"
-_LIMIT = "SELECT MIN(VALUE) FROM information_schema.be_configs WHERE NAME = 'tablet_max_versions'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +71,96 @@ class TargetConnection:
 
     def _connect(self) -> Any:
         options = self._options
+        url = options.jdbc_url
         failure: Exception | None = None
-        for host, port in options.jdbc_url.hosts:
+        for host, port in url.hosts:
             try:
-                return pymysql.connect(
+                connection: Any = pymysql.connect(
                     host=host,
                     port=port,
                     user=options.username,
                     password=options.password.reveal().encode(),  # PyMySQL would take Latin-1
                     charset="utf8mb4",
                     autocommit=True,
-                    connect_timeout=max(1, options.connect_timeout_ms // 1000),
-                    read_timeout=60,
-                    ssl={"ca": None} if options.jdbc_url.tls else None,
+                    connect_timeout=self._connect_timeout_s(),
+                    read_timeout=None if url.socket_timeout_ms == 0 else self._read_timeout_s(),
+                    init_command=_set_variables(url.session_variables),
+                    **self._tls(),
                 )
             except (pymysql.Error, OSError) as error:
                 failure = error
-        raise self._error("could not connect to StarRocks", failure) from failure
+                continue
+            # Older PyMySQL goes on in the clear where the server has no TLS.
+            if _requires_tls(url.tls_mode) and not connection.server_capabilities & CLIENT.SSL:
+                connection.close()
+                raise self._no_tls(host, port)
+            return connection
+        raise self._error(
+            "could not connect to StarRocks", failure, "starrocks-unreachable"
+        ) from failure
 
-    def _error(self, message: str, error: Exception | None) -> ConnectorError:
-        code = error.args[0] if error is not None and error.args else 0
-        denied = code in {1044, 1045, 1142, 1227}
+    def _connect_timeout_s(self) -> int:
+        given = self._options.jdbc_url.connect_timeout_ms
+        return max(1, (given or self._options.connect_timeout_ms) // 1000)
+
+    def _read_timeout_s(self) -> int:
+        return max(1, (self._options.jdbc_url.socket_timeout_ms or 60_000) // 1000)
+
+    def _tls(self) -> dict[str, Any]:
+        """How to encrypt: not, where the server can (PyMySQL's default), or by a context."""
+        mode = self._options.jdbc_url.tls_mode
+        if mode == "DISABLED":
+            return {"ssl_disabled": True}
+        if mode == "PREFERRED":
+            return {}
+        ca_file = self._options.jdbc_url.ca_file or self._options.ca_file
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+        except OSError as error:
+            raise ConnectorError(
+                f"could not read the authorities in '{ca_file}'",
+                retryable=False,
+                detail=f"{error}.",
+                hint="Check 'sink.ssl.ca-file': a PEM file of certificates.",
+            ) from error
+        context.check_hostname = mode == "VERIFY_IDENTITY"
+        if mode == "REQUIRED":
+            context.verify_mode = ssl.CERT_NONE
+        return {"ssl": context}
+
+    def _no_tls(self, host: str, port: int) -> ConnectorError:
+        return ConnectorError(
+            f"{host}:{port} offers no TLS, which 'jdbc-url' demands",
+            retryable=False,
+            endpoint=f"{host}:{port}",
+            code="no-tls",
+            hint="Set up TLS on the frontend, or 'sslMode=PREFERRED' in 'jdbc-url'.",
+        )
+
+    def _error(
+        self, message: str, error: Exception | None, code: str = "starrocks-query"
+    ) -> ConnectorError:
+        number = error.args[0] if error is not None and error.args else 0
+        # 5203 is StarRocks' own number for a missing privilege.
+        denied = number in {1044, 1045, 1142, 1227, 5203}
         host, port = self._options.jdbc_url.hosts[0]
         return ConnectorError(
             message,
             retryable=not denied,
             endpoint=f"{host}:{port}",
-            code="access-denied" if denied else "starrocks-query",
+            code="access-denied" if denied else code,
             detail=f"{error}.",
             hint="Check 'jdbc-url', 'username' and 'password'.",
         )
+
+
+def _requires_tls(mode: str) -> bool:
+    return mode not in {"DISABLED", "PREFERRED"}
+
+
+def _set_variables(assignments: str) -> str | None:
+    """The statement of Connector/J's `sessionVariables`."""
+    return f"SET {assignments.replace(';', ',')}" if assignments else None
 
 
 def read_columns(connection: TargetConnection, database: str, table: str) -> list[TargetColumn]:
@@ -227,36 +281,3 @@ def _column_failure(
             hint="CAST it in the query, or change the target's column.",
         )
     return None
-
-
-class VersionProbe:
-    """Reads how many versions the table's tablets hold; None where that is not to be had."""
-
-    def __init__(self, connection: TargetConnection, database: str, table: str) -> None:
-        self._connection = connection
-        self._table = (database, table)
-        self._table_id: int | None = None
-        self._limit: int | None = None
-        self._lost = False
-
-    def read(self) -> tuple[int | None, int | None]:
-        """(versions, limit). Blocks; one call at a time."""
-        if self._lost:
-            return None, self._limit
-        try:
-            if self._table_id is None:
-                rows = self._connection.query(_TABLE_ID, self._table)
-                self._table_id = int(rows[0][0])
-                with contextlib.suppress(ConnectorError, ValueError, TypeError, IndexError):
-                    self._limit = int(self._connection.query(_LIMIT)[0][0])
-            versions = self._connection.query(_VERSIONS, (self._table_id,))[0][0]
-            return (None if versions is None else int(versions)), self._limit
-        except (ConnectorError, ValueError, TypeError, IndexError) as error:
-            if not (isinstance(error, ConnectorError) and error.retryable and self._table_id):
-                self._lost = True
-                _LOG.info("versions of %s cannot be read: %s", ".".join(self._table), error)
-            return None, self._limit
-
-    def close(self) -> None:
-        """Release the connection."""
-        self._connection.close()

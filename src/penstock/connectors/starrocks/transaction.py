@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from penstock.connectors.base import SinkContext
     from penstock.connectors.starrocks.changes import ChangeRules, Chunk
     from penstock.connectors.starrocks.committer import StarRocksCommitter
+    from penstock.connectors.starrocks.gate import FlushGate
+    from penstock.connectors.starrocks.layout import Layout
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.formats.csv import CsvDialect
 
@@ -53,9 +55,10 @@ class Transactions:
         options: Of the sink.
         context: Of the writer.
         path: The table's path in Flink, for the label.
-        names: Target columns in the order of the rows, without `__op`.
+        layout: Of the fields of a row.
         rules: How changes become rows.
         committer: Settles what recovery found.
+        gate: Told of refusals, and of plain loads, which are visible at once.
         supported: Whether the server has transactions and the user wants them.
     """
 
@@ -65,22 +68,22 @@ class Transactions:
         options: StarRocksOptions,
         context: SinkContext,
         path: str,
-        names: Sequence[str],
+        layout: Layout,
         rules: ChangeRules,
         committer: StarRocksCommitter,
         *,
+        gate: FlushGate,
         supported: bool,
     ) -> None:
         self.api = api
         self.rules = rules
         self.supported = supported
-        self.refused = False
+        self._gate = gate
         self.warning = ""
         self.retries = 0
         self._options = options
         self._context = context
-        sent = [*names, "__op"] if rules.keys and rules.with_op else names
-        self._bodies = Bodies(options, sent, api.name)
+        self._bodies = Bodies(options, layout, api.name)
         self._committer = committer
         prefix = options.label_prefix or re.sub(r"[^-A-Za-z0-9_]", "_", context.job_name)
         self._prefix = f"{prefix[:48] or 'penstock'}-{_hash(context.sink_id)}-{_hash(path)}-0"
@@ -110,7 +113,10 @@ class Transactions:
     def finish(self, epoch: EpochRows) -> dict[str, Any] | None:
         """Load the rest and prepare; the committable's payload, None where nothing is to commit."""
         if not self.supported:
+            started = self._context.clock.monotonic()
             self._again(epoch, lambda: self._plain(epoch))
+            took_ms = 1000 * (self._context.clock.monotonic() - started)
+            self._gate.published(took_ms / len(epoch.chunks), len(epoch.chunks))
             return None
         self._again(epoch, lambda: self._prepare(epoch))
         return {
@@ -151,7 +157,8 @@ class Transactions:
 
     def _warn(self, error: ConnectorError, *, refused: bool) -> None:
         self.retries += 1
-        self.refused = self.refused or refused
+        if refused:
+            self._gate.refused(error.detail)
         self.warning = f"{error.message}: {error.detail}"
         why = "back-pressure, rows are kept" if refused else "trying again"
         _LOG.warning("%s (%s): %s", error.message, why, error.detail)
@@ -184,7 +191,7 @@ class Transactions:
             label = self._next_label(epoch)
             try:
                 epoch.label = label
-                epoch.txn_id = self.api.begin(label, self._options.transaction_headers)
+                epoch.txn_id = self.api.begin(label, self._options.begin_headers)
             except ConnectorError as error:
                 if error.code == LABEL_USED:
                     # A begin of ours whose answer was lost, or a stranger's label.
@@ -205,9 +212,8 @@ class Transactions:
 
     def _prepare(self, epoch: EpochRows) -> None:
         self._load(epoch)
-        headers = {}
-        if "prepared_timeout" in self._options.properties:
-            headers["prepared_timeout"] = self._options.properties["prepared_timeout"]
+        exactly_once = self._options.semantic == "exactly-once"
+        headers = self._options.prepare_headers(exactly_once=exactly_once)
         # Any other answer than OK ends the attempt: without counts rule "rows prepared = rows
         # sent" could not be checked, even where the label turns out to be PREPARED.
         self._check(epoch.label, epoch.rows, self.api.prepare(epoch.label, headers))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.connectors.base import Committable
 from penstock.connectors.starrocks.changes import Chunk, make_chunk
-from penstock.connectors.starrocks.gate import DEFAULT_LIMIT, GateSettings, Observation, start, step
 from penstock.connectors.starrocks.transaction import EpochRows, Transactions
 from penstock.errors import ConnectorError, PenstockError
 
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
 
     from penstock.changelog import ChangelogBatch
     from penstock.connectors.base import SinkContext
+    from penstock.connectors.starrocks.observer import ClusterObserver
     from penstock.connectors.starrocks.sink import StarRocksSink
-    from penstock.connectors.starrocks.target import VersionProbe
     from penstock.types import Schema
 
 _LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 8 << 20
-_OBSERVE_MS = 1000
 T = TypeVar("T")
 
 
@@ -39,7 +37,6 @@ class Progress:
     """What writer and committer of one sink tell each other and the live view."""
 
     last_commit_ms: int | None = None
-    publish_ms: float = 0.0
     commits: int = 0
 
 
@@ -63,11 +60,8 @@ class StarRocksWriter:
         self._context = context
         self._progress = sink.progress
         options = sink.options
-        target = (
-            float(options.interval_ms) if options.is_set(options.__class__.interval_ms) else None
-        )
-        self._settings = GateSettings(None if options.adaptive else target)
-        self._gate = start(self._settings)
+        self._gate = sink.gate(context)
+        self._observer: ClusterObserver | None = None
         self._max_rows = options.max_rows if options.is_set(options.__class__.max_rows) else None
         self._max_bytes = options.max_bytes
         self._lock = threading.Lock()
@@ -81,18 +75,15 @@ class StarRocksWriter:
         self._failed = False
         self._closed = False
         self._last_barrier_ms: int | None = None
-        self._observed_ms = 0
-        self._observing = False
         self._transactions: Transactions | None = None
-        self._probe: VersionProbe | None = None
 
     def open(self, first_epoch: int) -> Future[None]:
         self._epoch = _Epoch(EpochRows(first_epoch))
+        self._observer = self._sink.observer(self._context)
         return self._submit(self._open)
 
     def _open(self) -> None:
-        link = self._sink.connect(self._schema, self._context)
-        self._transactions, self._probe = link
+        self._transactions = self._sink.connect(self._schema, self._context)
         self._transactions.settle_recovered()
 
     def write(self, batch: ChangelogBatch) -> None:
@@ -116,26 +107,33 @@ class StarRocksWriter:
         return self._held_bytes >= self._max_bytes
 
     def barrier_wanted(self, now_ms: int) -> bool:
-        self._observe(now_ms)
+        if self._observer is not None:
+            self._observer.poll(now_ms)
         epoch = self._epoch
         if not epoch.total_rows:
             return False
-        # Half, so that the next epoch can be filled while this one is prepared.
-        if self._failed or epoch.total_bytes >= self._max_bytes // 2:
-            return True
-        if self._max_rows is not None and epoch.total_rows >= self._max_rows:
+        decision = self._gate.decide(now_ms)
+        if self._failed or (self._large(epoch) and not decision.hold):
             return True
         if self._context.checkpoint_interval_ms is not None:
             return False
-        deadline = self.next_deadline_ms()
-        return deadline is None or now_ms >= deadline
+        return self._last_barrier_ms is None or (
+            now_ms >= self._last_barrier_ms + decision.interval_ms
+        )
+
+    def _large(self, epoch: _Epoch) -> bool:
+        # Half, so that the next epoch can be filled while this one is prepared.
+        if epoch.total_bytes >= self._max_bytes // 2:
+            return True
+        return self._max_rows is not None and epoch.total_rows >= self._max_rows
 
     def next_deadline_ms(self) -> int | None:
         if not self._epoch.total_rows or self._context.checkpoint_interval_ms is not None:
             return None
         if self._last_barrier_ms is None:
             return 0
-        return self._last_barrier_ms + round(self._gate.interval_ms)
+        decision = self._gate.decide(self._context.clock.now_ms())
+        return self._last_barrier_ms + round(decision.interval_ms)
 
     def barrier(self, epoch: int) -> Future[list[Committable]]:
         ending, self._epoch = self._epoch, _Epoch(EpochRows(epoch + 1))
@@ -154,18 +152,13 @@ class StarRocksWriter:
         return self._submit(roll_back)
 
     def status(self) -> dict[str, Any]:
-        gate = self._gate
         return {
             "rows": self._rows,
             "bytes": self._bytes,
             "waiting_bytes": self._held_bytes,
             "dropped_rows": self._dropped,
             "last_commit_ms": self._progress.last_commit_ms,
-            "publish_ms": self._progress.publish_ms,
-            "versions": gate.versions,
-            "version_limit": gate.limit,
-            "interval_ms": round(gate.interval_ms),
-            "reason": gate.reason,
+            **self._gate.status(self._context.clock.now_ms()),
             "retries": self._transactions.retries if self._transactions else 0,
             "warning": self._transactions.warning if self._transactions else "",
         }
@@ -174,14 +167,14 @@ class StarRocksWriter:
         if self._closed:
             return
         self._closed = True
+        if self._observer is not None:
+            self._sink.release_observer(self._context, self._observer)
         label = self._epoch.sending.label
 
         def release() -> None:
             with contextlib.suppress(PenstockError):
                 if abort and label and self._transactions is not None:
                     self._transactions.api.settle(label, within_s=5.0)
-            if self._probe is not None:
-                self._probe.close()
             self._sink.disconnect()
 
         # The pool may be gone already; recovery aborts by the logged intents then.
@@ -247,27 +240,6 @@ class StarRocksWriter:
             self._progress.last_commit_ms = self._context.clock.now_ms()
             return []
         return [Committable(self._context.sink_id, sending.epoch, payload)]
-
-    def _observe(self, now_ms: int) -> None:
-        probe = self._probe
-        if probe is None or self._observing or now_ms - self._observed_ms < _OBSERVE_MS:
-            return
-        self._observing, self._observed_ms = True, now_ms
-
-        def look() -> None:
-            try:
-                versions, limit = probe.read()
-                transactions = self._ready()
-                refused, transactions.refused = transactions.refused, False
-                seen = Observation(
-                    now_ms, versions, limit or DEFAULT_LIMIT, self._progress.publish_ms, refused
-                )
-                self._gate = step(self._gate, self._settings, seen)
-            finally:
-                self._observing = False
-
-        with contextlib.suppress(RuntimeError):
-            self._context.executor.submit(look)
 
     def _submit(self, call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()

@@ -59,7 +59,7 @@ class Admin:
                 return {}
             case "POST", ["foreign_versions"]:
                 count = int(data.get("count", 1))
-                version = self._store.foreign_versions(data["db"], data["table"], count)
+                version = self._store.publisher.foreign_versions(data["db"], data["table"], count)
                 return {"version": version}
             case "POST", ["compact"]:
                 return {"compacted": self._store.compactor.compact_all()}

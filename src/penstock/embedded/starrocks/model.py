@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from penstock.embedded.starrocks.partitions import PartitionBy, PartitionDef
 from penstock.errors import PenstockError
 
 if TYPE_CHECKING:
@@ -200,15 +201,6 @@ class ColumnDef:
 
 
 @dataclass(slots=True)
-class PartitionDef:
-    """A partition; the store fills the ids. A table without PARTITION BY has one, of its name."""
-
-    name: str
-    partition_id: int = 0
-    tablet_ids: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class TableDef:
     """A table. The store fills the ids; leave them 0 and empty."""
 
@@ -219,7 +211,7 @@ class TableDef:
     key_columns: list[str] = field(default_factory=list)
     buckets: int = 1
     distribution_columns: list[str] = field(default_factory=list)
-    partition_clause: str = ""
+    partition_by: PartitionBy | None = None
     order_by: list[str] = field(default_factory=list)
     properties: dict[str, str] = field(default_factory=dict)
     comment: str = ""
@@ -227,6 +219,11 @@ class TableDef:
     partitions: list[PartitionDef] = field(default_factory=list)
     replication: int = 1
     created_ms: int = 0
+
+    @property
+    def partition_columns(self) -> list[str]:
+        """The partition columns; none without PARTITION BY."""
+        return self.partition_by.columns if self.partition_by else []
 
     @property
     def tablet_ids(self) -> list[int]:
@@ -259,7 +256,8 @@ class TableDef:
         """Back from `to_json`."""
         columns = [ColumnDef(**column) for column in data["columns"]]
         partitions = [PartitionDef(**partition) for partition in data["partitions"]]
-        return cls(**{**data, "columns": columns, "partitions": partitions})
+        by = data["partition_by"] and PartitionBy(**data["partition_by"])
+        return cls(**{**data, "columns": columns, "partitions": partitions, "partition_by": by})
 
 
 @dataclass(slots=True)

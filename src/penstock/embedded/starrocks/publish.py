@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.embedded.starrocks.sql_names import quoted
+
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
 
@@ -20,11 +22,6 @@ _AGGREGATES = {
     "REPLACE_IF_NOT_NULL": "arg_max({0}, __seq)",
     "": "arg_max_null({0}, __seq)",
 }
-
-
-def quoted(name: str) -> str:
-    """`name` as a DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def physical(table: TableDef) -> str:

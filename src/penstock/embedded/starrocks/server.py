@@ -164,7 +164,7 @@ class EmbeddedStarRocks:
 
     def foreign_versions(self, db: str, table: str, count: int = 1) -> int:
         """Count versions as if somebody else had loaded; the table's new version."""
-        return self.store.foreign_versions(db, table, count)
+        return self.store.publisher.foreign_versions(db, table, count)
 
     def inject(self, fault: Fault) -> None:
         """Let something go wrong."""

@@ -22,12 +22,14 @@ from penstock.embedded.starrocks.model import (
     ROW_BYTES,
     DatabaseDef,
     LoadRecord,
-    PartitionDef,
     ServerError,
     TableDef,
 )
+from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.profile import INSTANT, Delays, Profile
-from penstock.embedded.starrocks.publish import Batch, apply_batch, physical, quoted
+from penstock.embedded.starrocks.publish import physical
+from penstock.embedded.starrocks.publisher import Publisher
+from penstock.embedded.starrocks.sql_names import quoted
 from penstock.embedded.starrocks.tablets import Tablets
 from penstock.embedded.starrocks.versions import Versions
 
@@ -63,21 +65,20 @@ class Store:
         self.delays = Delays(self.config, self.clock)
         self.versions = Versions(self.config, self.clock)
         self.compactor = Compactor(self.versions, self.config, self.clock, self._compaction_seconds)
+        self.publisher = Publisher(self)
         self.tablets = Tablets(self)
         self.load_history: deque[LoadRecord] = deque(maxlen=10_000)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._writers: dict[int, threading.RLock] = {}
         self._databases: dict[str, DatabaseDef] = {}
         self._tables: dict[tuple[str, str], TableDef] = {}
-        self._changes: dict[int, int] = {}
-        self._published: set[int] = set()
         self._next_id = 10_100
         self._next_txn_id = 1000
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
-        self._catalog = Catalog(self._connection)
+        self.catalog = Catalog(self._connection)
         self._recover()
         self._compaction = CompactionThread(self.compactor, self._save_rowsets)
         self._compaction.start()
@@ -108,7 +109,7 @@ class Store:
 
     def databases(self) -> list[DatabaseDef]:
         """All databases by name."""
-        with self._lock:
+        with self.lock:
             return sorted(self._databases.values(), key=lambda database: database.name)
 
     def has_database(self, name: str) -> bool:
@@ -128,18 +129,18 @@ class Store:
 
     def create_database(self, name: str, *, if_not_exists: bool = False) -> None:
         """Create a database."""
-        with self._lock:
+        with self.lock:
             if name in self._databases:
                 if if_not_exists:
                     return
                 raise ServerError(f"Can't create database '{name}'; database exists", errno=1007)
             database = DatabaseDef(name, self._new_id(), self.clock.now_ms())
-            self._catalog.save("database", name, "", database.db_id, database.created_ms)
+            self.catalog.save("database", name, "", database.db_id, database.created_ms)
             self._databases[name] = database
 
     def drop_database(self, name: str, *, if_exists: bool = False) -> None:
         """Drop a database with all its tables."""
-        with self._lock:
+        with self.lock:
             if name not in self._databases:
                 if if_exists:
                     return
@@ -148,14 +149,14 @@ class Store:
                 )
             for table in self.tables(name):
                 self.drop_table(name, table.name)
-            self._catalog.forget("database", name, "")
+            self.catalog.forget("database", name, "")
             del self._databases[name]
 
     # ---------------------------------------------------------------------------------- tables
 
     def create_table(self, table: TableDef, *, if_not_exists: bool = False) -> None:
         """Create a table; fills its ids."""
-        with self._lock:
+        with self.lock:
             if table.db not in self._databases:
                 raise ServerError(f"Unknown database '{table.db}'", errno=1049)
             if (table.db, table.name) in self._tables:
@@ -166,7 +167,8 @@ class Store:
             table.buckets = max(1, table.buckets)
             wanted = table.properties.get("replication_num", "")
             table.replication = max(1, min(self.backends, int(wanted) if wanted.isdigit() else 1))
-            table.partitions = [PartitionDef(table.name)]
+            if table.partition_by is None:
+                table.partitions = [PartitionDef(table.name)]
             table.created_ms = self.clock.now_ms()
             if not table.key_columns:
                 table.key_columns = [column.name for column in table.columns if column.key]
@@ -185,18 +187,18 @@ class Store:
                 cursor.close()
             self._tables[table.db, table.name] = table
             for partition in table.partitions:
-                self._open(table, partition)
-            self._save_table(table)
+                self.open_partition(table, partition)
+            self.save_table(table)
 
     def drop_table(self, db: str, name: str, *, if_exists: bool = False) -> None:
         """Drop a table."""
-        with self._lock:
+        with self.lock:
             if if_exists and (db, name) not in self._tables:
                 return
             table = self.table(db, name)
             with self.writer(table):
-                self._execute(f"DROP TABLE {physical(table)}")
-                self._catalog.forget("table", db, name)
+                self.execute(f"DROP TABLE {physical(table)}")
+                self.catalog.forget("table", db, name)
                 del self._tables[db, name]
                 self.versions.drop(table.table_id)
 
@@ -211,33 +213,33 @@ class Store:
 
     def tables(self, db: str) -> list[TableDef]:
         """The tables of a database by name."""
-        with self._lock:
+        with self.lock:
             return sorted((t for t in self._tables.values() if t.db == db), key=lambda t: t.name)
 
     def all_tables(self) -> list[TableDef]:
         """The tables of all databases."""
-        with self._lock:
+        with self.lock:
             return list(self._tables.values())
 
     def alter_table(self, table: TableDef, statements: list[str]) -> None:
         """Replace a definition after running DuckDB `statements` that change the columns."""
-        with self._lock, self.writer(table):
+        with self.lock, self.writer(table):
             for statement in statements:
-                self._execute(statement)
+                self.execute(statement)
             self._tables[table.db, table.name] = table
-            self._save_table(table)
+            self.save_table(table)
 
     def truncate(self, db: str, name: str) -> None:
         """Remove all rows; the table starts with fresh versions."""
         table = self.table(db, name)
         with self.writer(table):
-            self._execute(f"DELETE FROM {physical(table)}")
+            self.execute(f"DELETE FROM {physical(table)}")
             for partition in table.partitions:
-                self._open(table, partition)
-            self._save_table(table)
-            self._changed(table)
+                self.open_partition(table, partition)
+            self.save_table(table)
+            self.publisher.changed(table)
 
-    def _open(self, table: TableDef, partition: PartitionDef) -> None:
+    def open_partition(self, table: TableDef, partition: PartitionDef) -> None:
         """Give a partition new ids and begin to count its versions."""
         if partition.partition_id:
             self.versions.drop(table.table_id, partition.partition_id)
@@ -257,67 +259,8 @@ class Store:
 
     def writer(self, table: TableDef) -> threading.RLock:
         """The lock that whoever changes rows of `table` must hold."""
-        with self._lock:
+        with self.lock:
             return self._writers.setdefault(table.table_id, threading.RLock())
-
-    # -------------------------------------------------------------------------------- publish
-
-    def publish(
-        self, db: str, table: str, batch: Batch, *, txn_id: int = 0, check: bool = False
-    ) -> int:
-        """Make rows visible as one version.
-
-        Args:
-            db: Database.
-            table: Table.
-            batch: The rows.
-            txn_id: The transaction; published at most once if not 0.
-            check: Refuse if a tablet already has too many versions.
-
-        Returns:
-            The new version.
-        """
-        target = self.table(db, table)
-        with self.writer(target):
-            if check:
-                self.versions.check(target.table_id)
-            if txn_id in self._published:
-                return self.versions.version(target.table_id)
-            cursor = self.cursor()
-            try:
-                cursor.execute("BEGIN")
-                apply_batch(cursor, target, batch)
-                self._catalog.published(cursor, txn_id, self._next_versions(target))
-                cursor.execute("COMMIT")
-            except duckdb.Error as error:
-                raise ServerError(f"publish into '{target.full_name}' failed: {error}") from error
-            finally:
-                cursor.close()
-            if txn_id:
-                self._published.add(txn_id)
-            self._changed(target)
-            return self.versions.published(target.table_id)
-
-    def written(self, db: str, table: str) -> int:
-        """Count one version after the caller, holding `writer`, changed rows by SQL."""
-        target = self.table(db, table)
-        cursor = self.cursor()
-        try:
-            self._catalog.published(cursor, 0, self._next_versions(target))
-        finally:
-            cursor.close()
-        self._changed(target)
-        return self.versions.published(target.table_id)
-
-    def foreign_versions(self, db: str, table: str, count: int = 1) -> int:
-        """Count versions as if somebody else had loaded `count` times; the new version."""
-        target = self.table(db, table)
-        with self.writer(target):
-            return self.versions.published(target.table_id, count=count)
-
-    def _next_versions(self, table: TableDef) -> dict[int, int]:
-        partitions = self.versions.partitions(table.table_id)
-        return {partition.partition_id: partition.version + 1 for partition in partitions}
 
     # ----------------------------------------------------------------------------- accounting
 
@@ -325,18 +268,10 @@ class Store:
         """How many rows a table has."""
         return int(self.query(f"SELECT count(*) FROM {physical(table)}")[0][0])
 
-    def changes(self, table: TableDef) -> int:
-        """A number that grows with every change of the table's rows."""
-        return self._changes.get(table.table_id, 0)
-
-    def _changed(self, table: TableDef) -> None:
-        with self._lock:
-            self._changes[table.table_id] = self.changes(table) + 1
-
     def _compaction_seconds(self, table_id: int) -> float:
         """How long one tablet's compaction takes, by the settings and the table's size."""
         fixed = self.config.number("penstock_compaction_ms") / 1000
-        with self._lock:
+        with self.lock:
             found = next((t for t in self._tables.values() if t.table_id == table_id), None)
         if found is None or not self.config.number("penstock_disk_mb_per_second"):
             return fixed
@@ -355,7 +290,7 @@ class Store:
 
     def new_txn_id(self, after: int = 0) -> int:
         """The id of the next transaction, greater than `after`."""
-        with self._lock:
+        with self.lock:
             self._next_txn_id = max(self._next_txn_id, after) + 1
             return self._next_txn_id
 
@@ -363,7 +298,12 @@ class Store:
         self._next_id += 1
         return self._next_id
 
-    def _execute(self, statement: str, values: list[Any] | None = None) -> None:
+    def execute(self, statement: str, values: list[Any] | None = None) -> None:
+        """Run a statement of DuckDB's.
+
+        Raises:
+            ServerError: It failed.
+        """
         cursor = self.cursor()
         try:
             cursor.execute(statement, values or [])
@@ -372,8 +312,9 @@ class Store:
         finally:
             cursor.close()
 
-    def _save_table(self, table: TableDef) -> None:
-        self._catalog.save("table", table.db, table.name, table.table_id, table.to_json())
+    def save_table(self, table: TableDef) -> None:
+        """Make the definition of a table durable."""
+        self.catalog.save("table", table.db, table.name, table.table_id, table.to_json())
 
     def _save_rowsets(self) -> None:
         if self.data_dir is None:
@@ -382,13 +323,13 @@ class Store:
             part.partition_id: [max(r.rowsets for r in part.replicas), part.version]
             for part in self.versions.all_partitions()
         }
-        self._catalog.save("rowsets", "", "", 0, facts)
+        self.catalog.save("rowsets", "", "", 0, facts)
 
     def _recover(self) -> None:
-        found = self._catalog.objects()
-        versions = self._catalog.versions()
-        self._published = self._catalog.transactions()
-        self._next_txn_id = max(self._next_txn_id, *self._published, 0)
+        found = self.catalog.objects()
+        versions = self.catalog.versions()
+        self.publisher.known = self.catalog.transactions()
+        self._next_txn_id = max(self._next_txn_id, *self.publisher.known, 0)
         rowsets: dict[str, list[int]] = {}
         for kind, _, _, _, data in found:
             if kind == "rowsets":
@@ -399,7 +340,7 @@ class Store:
                 self._next_id = max(self._next_id, number)
             elif kind == "table":
                 table = self._tables[db, name] = TableDef.from_json(data)
-                self._next_id = max(self._next_id, *table.tablet_ids)
+                self._next_id = max(self._next_id, table.table_id, *table.tablet_ids)
                 for partition in table.partitions:
                     saved = rowsets.get(str(partition.partition_id), [1, 1])
                     self._resume(table, partition, versions, *saved)

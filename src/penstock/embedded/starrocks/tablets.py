@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.model import TabletRow
-from penstock.embedded.starrocks.publish import physical, quoted
+from penstock.embedded.starrocks.partitions import partition_sql
+from penstock.embedded.starrocks.publish import physical
+from penstock.embedded.starrocks.sql_names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from penstock.embedded.starrocks.model import PartitionDef, TableDef
+    from penstock.embedded.starrocks.model import TableDef
+    from penstock.embedded.starrocks.partitions import PartitionDef
     from penstock.embedded.starrocks.store import Store
 
 Counts = dict[tuple[int, int], int]
@@ -56,7 +59,7 @@ class Tablets:
 
     def counts(self, table: TableDef) -> Counts:
         """Rows by partition id and bucket."""
-        version = self._store.changes(table)
+        version = self._store.publisher.changes(table)
         known = self._counted.get(table.table_id)
         if known is not None and known[0] == version:
             return known[1]
@@ -65,17 +68,14 @@ class Tablets:
         return counts
 
     def _count(self, table: TableDef) -> Counts:
-        partition = table.partitions[0].partition_id
-        if table.buckets == 1:
-            return {(partition, 0): self._store.row_count(table)}
-        if not table.distribution_columns:
-            total = self._store.row_count(table)
-            return {
-                (partition, bucket): (total + bucket) // table.buckets
-                for bucket in range(table.buckets)
-            }
-        keys = ", ".join(quoted(name) for name in table.distribution_columns)
+        ids = {partition.name: partition.partition_id for partition in table.partitions}
+        bucket = "0"
+        if table.buckets > 1:
+            keys = ", ".join(quoted(name) for name in table.distribution_columns) or "rowid"
+            bucket = f"hash({keys}) % {table.buckets}"
+        elif len(ids) == 1:
+            return {(table.partitions[0].partition_id, 0): self._store.row_count(table)}
         found = self._store.query(
-            f"SELECT hash({keys}) % {table.buckets}, count(*) FROM {physical(table)} GROUP BY 1"
+            f"SELECT {partition_sql(table)}, {bucket}, count(*) FROM {physical(table)} GROUP BY ALL"
         )
-        return {(partition, int(bucket)): int(count) for bucket, count in found}
+        return {(ids[name], int(place)): int(count) for name, place, count in found if name in ids}

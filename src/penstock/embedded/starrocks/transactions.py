@@ -333,6 +333,10 @@ class Transactions:
                 text = f"transaction with label {record.label} hasn't send any data yet"
                 raise ServerError(text)  # noqa: TRY301
             self._count(transaction)
+            for name, part in transaction.tables.items():
+                # Partitions appear while the load can still fail.
+                table = self.store.table(record.db, name)
+                self.store.publisher.touched(table, part.batch().rows)
             if self._journal is not None:
                 self._journal.stage(transaction)
         except ServerError as error:
@@ -384,9 +388,13 @@ class Transactions:
     def _publish(self, transaction: Transaction) -> None:
         record = transaction.record
         self.store.delays.wait("publish")
-        for table, part in transaction.tables.items():
-            self.store.publish(record.db, table, part.batch(), txn_id=record.txn_id)
-            self.store.versions.settled(self.store.table(record.db, table).table_id)
+        batches = [
+            (self.store.table(record.db, name), part.batch())
+            for name, part in transaction.tables.items()
+        ]
+        self.store.publisher.publish(batches, txn_id=record.txn_id)
+        for table, _ in batches:
+            self.store.versions.settled(table.table_id)
         record.finish_ms = self.store.clock.now_ms()
         record.state = "VISIBLE"
         self._note(transaction, durable=False)

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from penstock.catalog import CatalogStore, CatalogTable, CatalogView, ColumnKind, TablePath
 from penstock.changelog import ChangelogMode
+from penstock.clock import session_zone
 from penstock.connectors.base import Connector, TableDescriptor, find_connector
 from penstock.errors import OptionError, PenstockError, Span, ValidationError, nearest
 from penstock.expressions import Expr, InputRef, evaluate
 from penstock.functions.resolve import common_type, implicit_cast, resolve_cast
-from penstock.operators.calc import session_zone
 from penstock.plan import SourceNode, UnionNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.scope import Scope, ScopeColumn
@@ -75,6 +75,11 @@ def hinted(
     return merged
 
 
+def option_notes(path: TablePath, connector: Connector, options: Mapping[str, str]) -> list[str]:
+    """What the user must know about options of a table that are not simply honoured."""
+    return [f"table '{path}': {note}" for note in connector.options(options).notes]
+
+
 @dataclass(slots=True)
 class QueryBinder:
     """Binds queries of one plan; sources that occur twice are read once.
@@ -83,11 +88,13 @@ class QueryBinder:
         catalog: Where names are looked up.
         settings: Session settings.
         clock: For the time constants are evaluated at.
+        notes: What the user must know about options of the tables read.
     """
 
     catalog: CatalogStore
     settings: Mapping[str, str]
     clock: Clock
+    notes: list[str] = field(default_factory=list)
     _scans: dict[tuple[str, tuple[tuple[str, str], ...]], SourceNode] = field(default_factory=dict)
     _ids: dict[str, int] = field(default_factory=dict)
     _common: list[dict[str, Relation]] = field(default_factory=list)
@@ -241,6 +248,7 @@ class QueryBinder:
             except PenstockError as error:
                 error.at(place_of(table, error))
                 raise
+            self.notes += option_notes(path, connector, options)
             scan = SourceNode(
                 self._source_id(str(path)),
                 str(path),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from penstock.clock import session_zone
 from penstock.connectors.base import Finding, Severity, TimeMeaning
-from penstock.operators.calc import session_zone
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:

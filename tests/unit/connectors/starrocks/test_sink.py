@@ -23,7 +23,7 @@ from penstock.connectors.base import (
     find_connector,
 )
 from penstock.connectors.starrocks import target
-from penstock.errors import ConnectorError, DataError, PenstockError, ValidationError
+from penstock.errors import ConnectorError, DataError, ValidationError
 from penstock.types import INT, STRING, Column, Schema
 
 SCHEMA = Schema((Column("id", INT), Column("name", STRING), Column("v", INT)), ("id",))
@@ -155,13 +155,32 @@ def test_row_kinds_on_a_key_table(rig: Rig, ignore: str | None, expected: Any) -
     assert rig.server.visible() == expected
 
 
-def test_deletes_are_dropped_without_key(rig: Rig) -> None:
+NO_KEY = Schema(SCHEMA.columns)
+
+
+def test_deletes_are_refused_without_key(rig: Rig) -> None:
     rig.columns = DUP
-    writer = rig.start(schema=Schema(SCHEMA.columns))
+    writer = rig.start(schema=NO_KEY)
+    writer.write(batch((1, "a", 1), (1, "a", 1), kinds=[0, 3]))
+    with pytest.raises(DataError, match="without primary key") as caught:
+        writer.barrier(1).result(20)
+    assert "sink.ignore-delete" in caught.value.hint
+
+
+def test_deletes_are_dropped_where_the_user_says_so(rig: Rig) -> None:
+    rig.columns = DUP
+    writer = rig.start({"sink.ignore-delete": "true"}, schema=NO_KEY)
     writer.write(batch((1, "a", 1), (1, "a", 1), (1, "b", 2), (1, "b", 2), kinds=[0, 1, 2, 3]))
     rig.commit(writer.barrier(1).result(20))
     assert rig.server.visible() == [["1", "a", "1"], ["1", "b", "2"]]
     assert writer.status()["dropped_rows"] == 1
+
+
+def test_deletes_of_a_key_table_are_dropped_where_the_user_says_so(rig: Rig) -> None:
+    writer = rig.start({"sink.ignore-delete": "true"})
+    writer.write(batch((1, "a", 1), (1, "a", 1), (2, "b", 2), (3, "c", 3), kinds=[0, 3, 1, 2]))
+    rig.commit(writer.barrier(1).result(20))
+    assert rig.server.visible() == [["1", "a", "1", "0"], ["3", "c", "3", "0"]]
 
 
 def test_json_where_csv_cannot(rig: Rig) -> None:
@@ -288,22 +307,3 @@ def test_target_is_checked(rig: Rig, columns: Any, text: str) -> None:
 def test_key_table_needs_a_key(rig: Rig) -> None:
     with pytest.raises(ValidationError, match="has no primary key"):
         rig.start(schema=Schema(SCHEMA.columns))
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "text"),
-    [
-        ("load-url", "nohost", "Could not parse host"),
-        ("jdbc-url", "mysql://x", "jdbc:mysql"),
-        ("sink.semantic", "maybe", "exactly-once"),
-        ("sink.buffer-flush.max-bytes", "1", "67108864"),
-        ("sink.label-prefix", "a b", "letters"),
-        ("sink.properties.column_separator", "\\x1", "Hex str length error"),
-        ("sink.properties.enable_merge_commit", "true", "unsupported"),
-        ("sink.buffer-flush.intervalms", "1", "interval-ms"),
-    ],
-)
-def test_options_are_checked(rig: Rig, key: str, value: str, text: str) -> None:
-    with pytest.raises(PenstockError) as caught:
-        rig.start({key: value})
-    assert text in caught.value.render()

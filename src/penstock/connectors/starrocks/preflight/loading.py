@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.clients.http import HttpClient
 from penstock.clock import SystemClock
 from penstock.connectors.base import Finding, Severity
-from penstock.connectors.starrocks.load_api import LoadApi
+from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from penstock.clients.http import Endpoint
     from penstock.connectors.starrocks.options import StarRocksOptions
 
-CONNECT_S_MAX = 10.0
+ANSWER_S_MAX = 10.0
 
 
 def findings(options: StarRocksOptions, *, wanted: bool) -> Iterator[Finding]:
@@ -65,17 +64,10 @@ def transactions_known(options: StarRocksOptions, endpoint: Endpoint) -> bool:
     Raises:
         ConnectorError: It cannot be reached, or refuses the account.
     """
-    wait_s = min(options.connect_timeout_ms / 1000, CONNECT_S_MAX)
-    client = HttpClient(
-        (endpoint,),
-        options.username,
-        options.password,
-        connect_timeout=wait_s,
-        socket_timeout=wait_s,
-        continue_timeout=options.continue_timeout_ms / 1000,
-    )
+    clock = SystemClock()
+    client = load_client(options, clock, (endpoint,), ANSWER_S_MAX)
     try:
-        api = LoadApi(client, options.database, options.table, SystemClock())
+        api = LoadApi(client, options.database, options.table, clock)
         return api.supports_transactions()
     finally:
         client.close()

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.embedded.starrocks.load.evaluate import OP, scratch
+from penstock.embedded.starrocks.load.evaluate import OP
 from penstock.embedded.starrocks.load.rejects import MAX_ERROR_ROWS, Rejects
+from penstock.embedded.starrocks.partitions import NO_PARTITION
+from penstock.embedded.starrocks.scratch import has_partition_columns, partition_names, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,10 @@ class _Keep:
         for place in np.flatnonzero(mask & self.mask)[:MAX_ERROR_ROWS]:
             self.reasons.setdefault(int(place), message)
         self.mask &= ~mask
+
+    def drop_if(self, mask: pa.Array, message: str) -> None:
+        if pc.any(mask).as_py():
+            self.drop(_mask(mask), message)
 
 
 def convert(
@@ -66,6 +72,10 @@ def convert(
             if nulls.any():
                 keep.drop(nulls, f"NULL value in non-nullable column '{column.name}'")
         typed[column.name] = values
+    if table.partition_by and not table.partition_by.is_automatic:
+        rows = pa.table(typed)
+        if has_partition_columns(table, rows):
+            keep.drop_if(pc.is_null(partition_names(table, rows)), NO_PARTITION.rstrip("."))
     for place, message in sorted(keep.reasons.items()):
         cells = [columns[name][place].as_py() for name in columns]
         shown = ", ".join("NULL" if cell is None else str(cell) for cell in cells)
@@ -138,7 +148,6 @@ def _cast(values: pa.Array, column: ColumnDef) -> pa.Array:
             "CASE WHEN regexp_full_match(v, '\\d{8}') THEN CAST(strptime(v, '%Y%m%d') AS DATE)"
             " ELSE TRY_CAST(v AS DATE) END"
         )
-    with scratch() as database:
-        database.register("source", pa.table({"v": values}))
+    with scratch(source=pa.table({"v": values})) as database:
         found = database.sql(f"SELECT {cast} AS v FROM source").to_arrow_table()
     return found.column("v").combine_chunks().cast(info.arrow)

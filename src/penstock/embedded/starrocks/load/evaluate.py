@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ServerError
-from penstock.embedded.starrocks.publish import quoted
+from penstock.embedded.starrocks.scratch import scratch
+from penstock.embedded.starrocks.sql_names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +36,7 @@ def evaluate(
     picks += [f"{_expression(text)} AS {quoted(name)}" for name, text in derived]
     where = f" WHERE {_expression(condition)}" if condition else ""
     count = len(next(iter(columns.values())))
-    with scratch() as database:
-        database.register("source", pa.table(dict(columns)))
+    with scratch(source=pa.table(dict(columns))) as database:
         try:
             try:
                 typed = _typed_fields(table, columns, "VARCHAR")
@@ -48,11 +48,6 @@ def evaluate(
             raise ServerError(f"cannot evaluate the columns of the load: {error}") from error
     result = {name: found.column(name).combine_chunks() for name in found.column_names}
     return result, count - found.num_rows
-
-
-def scratch() -> Any:
-    """A DuckDB of its own for one expression; cannot reach files."""
-    return duckdb.connect(":memory:", config={"threads": "1", "enable_external_access": "false"})
 
 
 def _query(database: Any, picks: Sequence[str], typed: str, where: str) -> pa.Table:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.publish import default_sql
 from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
-from penstock.embedded.starrocks.query_port.definition import column_def
+from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
 from penstock.embedded.starrocks.query_port.failure import analysis_error, syntax_error
 from penstock.embedded.starrocks.query_port.lexer import quote_name
+from penstock.embedded.starrocks.query_port.partition_clause import parse_partitions
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.variables import AlterJob
 
@@ -29,6 +30,10 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
         table.properties.update(parse_properties(cursor))
         queries.store.alter_table(table, [])
         return Done()
+    if cursor.peeks("ADD", "PARTITION") or cursor.peeks("ADD", "PARTITIONS"):
+        return _add_partitions(queries, present, cursor)
+    if cursor.accept("DROP", "PARTITION"):
+        return _drop_partition(queries, present, cursor)
     statements: list[str] = []
     while True:
         statements += _clause(table, place, cursor)
@@ -39,6 +44,32 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
     queries.store.alter_table(table, statements)
     now = queries.store.clock.now_ms()
     queries.settings.add_alter_job(AlterJob(table.db, table.name, table.table_id, now))
+    return Done()
+
+
+def _add_partitions(queries: Queries, table: TableDef, cursor: Cursor) -> Done:
+    cursor.expect("ADD")
+    cursor.accept("PARTITIONS")
+    by = table.partition_by
+    if by is None:
+        raise analysis_error("Only support adding partition to range/list partitioned table")
+    if_not_exists = cursor.peeks("PARTITION", "IF", "NOT", "EXISTS")
+    known = {partition.name for partition in table.partitions}
+    made = parse_partitions(cursor, by, table.partitions)
+    for partition in made:
+        if partition.name in known and not if_not_exists:
+            raise analysis_error(f"Duplicate partition name {partition.name}")
+    queries.store.publisher.add_partitions(table, [p for p in made if p.name not in known])
+    return Done()
+
+
+def _drop_partition(queries: Queries, table: TableDef, cursor: Cursor) -> Done:
+    if_exists = cursor.accept("IF", "EXISTS")
+    name = cursor.name()
+    cursor.accept("FORCE")
+    if if_exists and all(partition.name != name for partition in table.partitions):
+        return Done()
+    queries.store.publisher.clear_partitions(table, [partition_named(table, name)], drop=True)
     return Done()
 
 

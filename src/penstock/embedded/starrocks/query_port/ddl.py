@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from penstock.embedded.starrocks.query_port.failure import analysis_error
+from penstock.embedded.starrocks.query_port.partition_clause import parse_partition_by
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.query_port.lexer import Cursor
+    from penstock.embedded.starrocks.query_port.partition_clause import Partitions
 
 _KEY_KINDS: Final = ("PRIMARY", "DUPLICATE", "UNIQUE", "AGGREGATE")
 _AGGREGATES: Final = frozenset(
@@ -53,7 +55,7 @@ class CreateTableClause:
     key_kind: str = ""
     key: tuple[str, ...] = ()
     comment: str = ""
-    partition: str = ""
+    partition: Partitions | None = None
     distribution: tuple[str, ...] = ()
     buckets: int = 0
     order_by: tuple[str, ...] = ()
@@ -207,7 +209,8 @@ def _skip_index(cursor: Cursor) -> None:
 def _parse_clauses(  # noqa: PLR0912 - one branch a clause
     cursor: Cursor, found: CreateTableClause
 ) -> CreateTableClause:
-    key_kind, key, comment, partition = found.key_kind, found.key, "", ""
+    key_kind, key, comment = found.key_kind, found.key, ""
+    partition: Partitions | None = None
     distribution: tuple[str, ...] = ()
     order_by: tuple[str, ...] = ()
     buckets = 0
@@ -224,7 +227,7 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
         elif cursor.accept("COMMENT"):
             comment = cursor.string()
         elif cursor.accept("PARTITION", "BY"):
-            partition = _skip_partition(cursor)
+            partition = parse_partition_by(cursor)
         elif cursor.accept("DISTRIBUTED", "BY"):
             if cursor.accept("HASH"):
                 distribution = cursor.names()
@@ -249,23 +252,6 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
     )  # fmt: skip
 
 
-def _skip_partition(cursor: Cursor) -> str:
-    start = cursor.token.start
-    end = start
-    while not cursor.is_end() and not (
-        cursor.peeks("DISTRIBUTED", "BY")
-        or cursor.peeks("ORDER", "BY")
-        or cursor.peeks("PROPERTIES")
-        or cursor.peeks("COMMENT")
-    ):
-        if cursor.peeks("("):
-            cursor.group()
-            end = cursor.tokens[cursor.at - 1].end
-        else:
-            end = cursor.advance().end
-    return cursor.text[start:end]
-
-
 def parse_properties(cursor: Cursor) -> dict[str, str]:
     """`("key" = "value", ...)`."""
     found: dict[str, str] = {}
@@ -288,6 +274,13 @@ def _check(found: CreateTableClause) -> CreateTableClause:
     for name in (*found.key, *found.distribution, *found.order_by):
         if name.lower() not in names:
             raise analysis_error(f"Key column({name}) doesn't exist")
+    for name in found.partition[0].columns if found.partition else ():
+        if name.lower() not in names:
+            raise analysis_error(f"Partition column[{name}] does not exist in column list")
+        if found.key_kind in {"PRIMARY", "UNIQUE"} and name.lower() not in map(
+            str.lower, found.key
+        ):
+            raise analysis_error(f"The partition column {name} must be a key column")
     if found.key and [name.lower() for name in found.key] != names[: len(found.key)]:
         raise analysis_error(
             "Key columns must be the first few columns of the schema and the order of the key "

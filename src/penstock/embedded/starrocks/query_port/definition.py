@@ -10,6 +10,7 @@ from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_
 from penstock.embedded.starrocks.query_port.results import Done
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.partitions import PartitionDef
     from penstock.embedded.starrocks.query_port.ddl import ColumnClause
     from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
@@ -56,6 +57,9 @@ def create(queries: Queries, cursor: Cursor) -> Done:
         keys = plain if keys_type == "AGGREGATE" else plain[:3]
     if keys_type == "PRIMARY" and has_aggregates:
         raise analysis_error("aggregate functions are not allowed in a primary key table")
+    by, declared = clause.partition or (None, [])
+    if by is not None:
+        by.columns = [_spelling(columns, name) for name in by.columns]
     table = TableDef(
         db=database,
         name=clause.name,
@@ -64,7 +68,8 @@ def create(queries: Queries, cursor: Cursor) -> Done:
         key_columns=keys,
         buckets=clause.buckets or 1,
         distribution_columns=[_spelling(columns, name) for name in clause.distribution],
-        partition_clause=clause.partition,
+        partition_by=by,
+        partitions=declared,
         order_by=[_spelling(columns, name) for name in clause.order_by],
         properties=clause.properties,
         comment=clause.comment,
@@ -75,6 +80,18 @@ def create(queries: Queries, cursor: Cursor) -> Done:
 
 def _spelling(columns: list[ColumnDef], name: str) -> str:
     return next(column.name for column in columns if column.name.lower() == name.lower())
+
+
+def partition_named(table: TableDef, name: str) -> PartitionDef:
+    """A partition of a table.
+
+    Raises:
+        QueryError: There is none of this name.
+    """
+    for partition in table.partitions:
+        if partition.name == name:
+            return partition
+    raise analysis_error(f"Partition does not exist: {name}")
 
 
 def drop(queries: Queries, cursor: Cursor) -> Done:
@@ -103,9 +120,13 @@ def drop(queries: Queries, cursor: Cursor) -> Done:
 
 
 def truncate(queries: Queries, cursor: Cursor) -> Done:
-    """TRUNCATE TABLE, cursor behind TRUNCATE."""
+    """TRUNCATE TABLE t [PARTITION (p, ...)], cursor behind TRUNCATE."""
     cursor.accept("TABLE")
     table = queries.table(*cursor.qualified())
+    if cursor.accept("PARTITION") or cursor.accept("PARTITIONS"):
+        chosen = [partition_named(table, name) for name in cursor.names()]
+        queries.store.publisher.clear_partitions(table, chosen, drop=False)
+        return Done()
     if not cursor.is_end():
         raise cursor.unexpected(";")
     queries.store.truncate(table.db, table.name)

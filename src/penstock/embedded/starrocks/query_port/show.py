@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from penstock.embedded.starrocks.partitions import range_text
 from penstock.embedded.starrocks.query_port.failure import syntax_error
 from penstock.embedded.starrocks.query_port.lexer import quote
 from penstock.embedded.starrocks.query_port.results import Rows, text_rows
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.embedded.starrocks.model import TableDef
+    from penstock.embedded.starrocks.partitions import PartitionBy
     from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
 
@@ -207,8 +209,8 @@ def create_table_text(table: TableDef) -> str:
     lines.append(f"{table.keys_type} KEY({listed(table.key_columns)})")
     if table.comment:
         lines.append(f"COMMENT {_double_quoted(table.comment)}")
-    if table.partition_clause:
-        lines.append(f"PARTITION BY {table.partition_clause}")
+    if table.partition_by is not None:
+        lines += _partition_lines(table, table.partition_by)
     how = f"HASH({listed(table.distribution_columns)})" if table.distribution_columns else "RANDOM"
     lines.append(f"DISTRIBUTED BY {how} BUCKETS {table.buckets}")
     if table.order_by:
@@ -216,6 +218,19 @@ def create_table_text(table: TableDef) -> str:
     properties = {"replication_num": "1", "compression": "LZ4", **table.properties}
     pairs = ",\n".join(f'"{key}" = "{value}"' for key, value in properties.items())
     return "\n".join([*lines, "PROPERTIES (", pairs, ");"])
+
+
+def _partition_lines(table: TableDef, by: PartitionBy) -> list[str]:
+    columns = ", ".join(f"`{name}`" for name in by.columns)
+    if by.kind == "TIME":
+        return [f"PARTITION BY date_trunc('{by.unit}', {by.columns[0]})"]
+    if by.kind == "VALUES":
+        return [f"PARTITION BY ({columns})"]
+    ranges = [
+        f"PARTITION {partition.name} VALUES {range_text(partition)}"
+        for partition in table.partitions
+    ]
+    return [f"PARTITION BY {by.kind}({columns})", "(" + ",\n".join(ranges) + ")"]
 
 
 def _double_quoted(text: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.embedded.starrocks.model import ROW_BYTES
-from penstock.embedded.starrocks.query_port.failure import analysis_error
+from penstock.embedded.starrocks.partitions import range_text
+from penstock.embedded.starrocks.query_port.definition import partition_named
 from penstock.embedded.starrocks.query_port.results import text_rows
 from penstock.embedded.starrocks.query_port.show_loads import seconds_text
 
 if TYPE_CHECKING:
-    from penstock.embedded.starrocks.model import PartitionDef, TableDef, TabletRow
+    from penstock.embedded.starrocks.model import TableDef, TabletRow
+    from penstock.embedded.starrocks.partitions import PartitionDef
     from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
     from penstock.embedded.starrocks.query_port.results import Rows
@@ -49,20 +51,13 @@ def show_tablet(queries: Queries, cursor: Cursor) -> Rows:
     if cursor.accept("PARTITION") or cursor.accept("PARTITIONS"):
         chosen = list(cursor.names())
         for name in chosen:
-            _partition(table, name)
+            partition_named(table, name)
     rows = [
         _tablet_row(tablet)
         for tablet in queries.store.tablets.rows(table)
         if tablet.partition.name in chosen
     ]
     return text_rows(_TABLET, rows)
-
-
-def _partition(table: TableDef, name: str) -> PartitionDef:
-    for partition in table.partitions:
-        if partition.name == name:
-            return partition
-    raise analysis_error(f"Partition does not exist: {name}")
 
 
 def _one_tablet(queries: Queries, tablet_id: int) -> Rows:
@@ -92,7 +87,9 @@ def _partition_row(queries: Queries, table: TableDef, partition: PartitionDef) -
     size = f"{count * ROW_BYTES * len(table.columns)}B"
     return [
         partition.partition_id, partition.name, state.version, seconds_text(state.visible_ms), 0,
-        "NORMAL", "", "", ", ".join(table.distribution_columns), table.buckets,
+        "NORMAL", ", ".join(table.partition_columns),
+        range_text(partition) if table.partition_by else "",
+        ", ".join(table.distribution_columns), table.buckets,
         table.replication, "HDD", "9999-12-31 23:59:59", None, size, size, "false", count,
     ]  # fmt: skip
 

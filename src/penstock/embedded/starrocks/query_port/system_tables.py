@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ROW_BYTES, TABLE_MODELS
+from penstock.embedded.starrocks.partitions import range_text
 from penstock.embedded.starrocks.query_port.type_names import (
     column_size,
     data_type,
@@ -163,7 +164,7 @@ def _tables_config(store: Store) -> pa.Table:
         (
             table.db, table.name, "OLAP", TABLE_MODELS[table.keys_type],
             listed(table.key_columns) if table.keys_type in {"PRIMARY", "UNIQUE"} else "",
-            table.partition_clause, listed(table.distribution_columns),
+            listed(table.partition_columns), listed(table.distribution_columns),
             "HASH" if table.distribution_columns else "RANDOM", table.buckets,
             listed(table.order_by or table.key_columns), json.dumps(table.properties),
             table.table_id,
@@ -295,7 +296,8 @@ def _partitions_meta(store: Store) -> pa.Table:
                 (
                     table.db, table.name, partition.name, partition.partition_id, state.version,
                     state.version, moment(state.visible_ms), state.version + state.pending + 1,
-                    state.version, table.partition_clause, "",
+                    state.version, ", ".join(table.partition_columns),
+                    range_text(partition) if table.partition_by else "",
                     ", ".join(table.distribution_columns), table.buckets, table.replication,
                     "HDD", None, None, False, False,
                     f"{count * ROW_BYTES * len(table.columns)}B", count, False,

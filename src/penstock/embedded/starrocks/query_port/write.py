@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from penstock.embedded.starrocks.model import LoadRecord
+from penstock.embedded.starrocks.partitions import NO_PARTITION
 from penstock.embedded.starrocks.publish import Batch, default_sql
 from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.query_port.lexer import Cursor, quote_name
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
+from penstock.embedded.starrocks.scratch import partition_names
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
@@ -50,7 +52,7 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
     rows = _fitting(queries, table, columns, source)
     if overwrite:
         queries.store.truncate(table.db, table.name)
-    queries.store.publish(table.db, table.name, Batch(rows), check=True)
+    queries.store.publisher.publish([(table, Batch(rows))], check=True)
     _record(queries, table, label, rows.num_rows, begin)
     return Done(rows.num_rows, f"{{'label':'{label}', 'status':'VISIBLE'}}")
 
@@ -173,6 +175,9 @@ def _fitting(
     rows = queries.duckdb_arrow(f"SELECT {', '.join(picks)} FROM __insert")
     for column in table.columns:
         _check_column(column, rows.column(column.name))
+    by = table.partition_by
+    if by and not by.is_automatic and partition_names(table, rows).null_count:
+        raise QueryError(f"Insert has filtered data in strict mode: {NO_PARTITION}")
     return rows
 
 
@@ -226,7 +231,7 @@ def _change(queries: Queries, table: TableDef, text: str) -> Done:
     with store.writer(table):
         store.versions.check(table.table_id)
         found = queries.cursor.execute(statement).fetchall()
-        store.written(table.db, table.name)
+        store.publisher.written(table)
     return Done(int(found[0][0]) if found else 0)
 
 

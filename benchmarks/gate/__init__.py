@@ -1,0 +1,1 @@
+"""The gate in a simulated StarRocks: `world` simulates, `scenarios` names, `plots` draws."""

@@ -1,0 +1,131 @@
+"""How a table's columns become the fields of a body, and the header `columns` that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.connectors.starrocks.types import load_form
+from penstock.errors import ValidationError
+from penstock.formats.load_text import Form
+from penstock.wire.stream_load import parse_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.types import Schema
+
+OP = "__op"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fields of a row on its way to StarRocks.
+
+    Args:
+        header: Value of `columns`.
+        names: Names of the fields in the order of a row's columns, `__op` last where it is sent.
+        forms: How the values of each field are written.
+        order: Fields in the order in which `header` names them: positions into `names`.
+    """
+
+    header: str
+    names: tuple[str, ...]
+    forms: tuple[Form, ...]
+    order: tuple[int, ...]
+
+    @property
+    def with_op(self) -> bool:
+        """Whether rows end with `__op`."""
+        return self.names[-1:] == (OP,)
+
+
+def make_layout(
+    schema: Schema, target: Mapping[str, str], *, keyed: bool, given: str, by_name: bool
+) -> Layout:
+    """The layout of a sink.
+
+    Args:
+        schema: Of the rows.
+        target: Type of each target column, by its name there.
+        keyed: The target has a primary key, so rows say whether they upsert or delete.
+        given: The user's `columns`; empty to name each column after itself.
+        by_name: The user's fields are the schema's names (format json), else its order.
+
+    Raises:
+        ValidationError: The user's fields are not those of a row.
+    """
+    names = {name.lower(): name for name in target}
+    columns = [names.get(name.lower(), name) for name in schema.names]
+    types = [target.get(name, "") for name in columns]
+    forms = [load_form(kind, c.type) for kind, c in zip(types, schema.columns, strict=True)]
+    if given:
+        return _given(schema, forms, given, keyed=keyed, by_name=by_name)
+    taken = set(names)
+    fields, derived = [], []
+    for name, form in zip(columns, forms, strict=True):
+        if form is not Form.HEX:
+            fields.append(name)
+            continue
+        # Servers differ in how they read bytes; a function says how these are written.
+        source = _unused(f"{name}_hex", taken)
+        fields.append(source)
+        derived.append(f"{_quoted(name)}=to_binary({_quoted(source)},'hex')")
+    if keyed:
+        fields.append(OP)
+        forms.append(Form.PLAIN)
+    header = ",".join([_quoted(name) for name in fields] + derived)
+    return Layout(header, tuple(fields), tuple(forms), tuple(range(len(fields))))
+
+
+def _given(schema: Schema, forms: list[Form], header: str, *, keyed: bool, by_name: bool) -> Layout:
+    """The user's header; where it says nothing of `__op`, deletes must not become upserts."""
+    parsed = parse_columns(header)
+    if keyed and not any(name == OP for name, _ in parsed):
+        header = f"{header},`{OP}`"
+        parsed.append((OP, ""))
+    sources = [name for name, expression in parsed if not expression]
+    plain = [name for name in sources if name != OP]
+    if by_name:
+        places = {name.lower(): place for place, name in enumerate(schema.names)}
+        strange = [name for name in plain if name.lower() not in places]
+        absent = sorted(set(places) - {name.lower() for name in plain})
+        if strange or absent:
+            raise _mismatch(schema, plain, strange or absent)
+        positions = [places[name.lower()] for name in plain]
+    elif len(plain) != len(schema.names):
+        raise _mismatch(schema, plain, plain)
+    else:
+        positions = list(range(len(plain)))
+    names = [""] * len(plain)
+    for place, name in zip(positions, plain, strict=True):
+        names[place] = name
+    with_op = keyed and OP in sources
+    if with_op:
+        names.append(OP)
+        forms = [*forms, Form.PLAIN]
+    in_turn = iter(positions)
+    order = [
+        len(plain) if name == OP else next(in_turn) for name in sources if with_op or name != OP
+    ]
+    return Layout(header, tuple(names), tuple(forms), tuple(order))
+
+
+def _mismatch(schema: Schema, fields: Sequence[str], wrong: Sequence[str]) -> ValidationError:
+    return ValidationError(
+        f"'sink.properties.columns' does not list the sink table's columns: {', '.join(wrong)}",
+        code="load-columns",
+        detail=f"Fields of a row: {', '.join(schema.names)}. Listed: {', '.join(fields)}.",
+        hint="List each column of the sink table once, in its order, then `name = expression`.",
+    )
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    while name.lower() in taken:
+        name += "_"
+    taken.add(name.lower())
+    return name
