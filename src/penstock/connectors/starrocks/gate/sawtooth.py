@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-SHORTEST_PERIOD_S = 10.0
+SHORTEST_PERIOD_S = 2.0
 LONGEST_PERIOD_S = 3600.0
 _RATE_WINDOW_S = 30.0
 _TEETH_KEPT = 3
