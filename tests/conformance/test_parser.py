@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from penstock.errors import ParseError
 from penstock.sql import parse_expression, parse_script, tree
 from penstock.sql.unparse import unparse
+from tests.conformance.cases import SHARED as CASES
 
-CASES = Path(__file__).parents[3] / "shared" / "conformance"
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="no conformance cases here")
 

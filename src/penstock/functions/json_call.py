@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.errors import Span, UnsupportedFeatureError
+from penstock.errors import Span, UnsupportedFeatureError, ValidationError
 from penstock.expressions import Call, Expr, Literal
 from penstock.functions.resolve import resolve_cast, resolve_function, resolve_operator
 from penstock.types import ARRAY, BOOLEAN, CHAR, STRING, DataType, TypeRoot
@@ -62,6 +62,8 @@ def resolve_json(
     full = list(args)
     for kind in ("ON EMPTY", "ON ERROR"):
         behavior, value = clauses.get(kind, (default, None))
+        if wanted.root is TypeRoot.ARRAY and behavior == "EMPTY OBJECT":
+            raise ValidationError(f"{behavior} {kind} does not go with {wanted.sql()}", span)
         value = value or Literal(None, wanted)
         full += [_word(behavior), resolve_cast(value, wanted, span=span)]
     wrapper = clauses.get("WRAPPER", ("WITHOUT", None))[0]

@@ -209,26 +209,72 @@ def map_rows(
     *,
     strict: bool = True,
 ) -> Any:
-    """Calls a Python function for each row, where Arrow has no kernel.
+    """Calls a pure Python function for each row, where Arrow has no kernel.
 
-    With scalar arguments only, it is called once. With `strict`, a NULL argument gives NULL without
-    a call.
+    With scalar arguments only, it is called once; with one column of few distinct values, once for
+    each of them. With `strict`, a NULL argument gives NULL without a call.
     """
     import pyarrow as pa
 
-    once = bool(args) and all(isinstance(arg, pa.Scalar) for arg in args)
-    rows = 1 if once else frame.rows
+    columns = [arg for arg in args if not isinstance(arg, pa.Scalar)]
+    if args and not columns:
+        row = [arg.as_py() for arg in args]
+        found = None if strict and None in row else function(*row)
+        return pa.array([found], result)[0]
+    if len(columns) == 1 and frame.rows >= _DISTINCT_ROWS:
+        return _map_distinct(function, args, columns[0], result, strict=strict)
+    return pa.array(_values(function, args, frame.rows, strict=strict), result)
+
+
+_DISTINCT_ROWS = 512
+
+
+def _map_distinct(
+    function: Callable[..., Any], args: list[Any], column: Any, result: Any, *, strict: bool
+) -> Any:
+    """Maps distinct values where a sample says there are few of them."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    encoded = None
+    flat = not (pt.is_nested(column.type) or pt.is_floating(column.type))
+    if flat and len(column[:256].unique()) < 200:
+        encoded = column.dictionary_encode()
+    if encoded is None or len(encoded.dictionary) * 2 > len(column):
+        return pa.array(_values(function, args, len(column), strict=strict), result)
+    words = encoded.dictionary
+    if column.null_count and not strict:
+        words = pa.concat_arrays([words, pa.nulls(1, words.type)])
+    mapped = _values(
+        function, [words if arg is column else arg for arg in args], len(words), strict=strict
+    )
+    indices = encoded.indices
+    if column.null_count and not strict:
+        indices = indices.fill_null(len(words) - 1)
+    return pa.array(mapped, result).take(indices)
+
+
+def _values(function: Callable[..., Any], args: list[Any], rows: int, *, strict: bool) -> list[Any]:
+    import pyarrow as pa
+
+    if not args:
+        return [function() for _ in range(rows)]
+    constants = [arg.as_py() if isinstance(arg, pa.Scalar) else None for arg in args]
+    fixed = [isinstance(arg, pa.Scalar) for arg in args]
+    if strict and any(f and c is None for f, c in zip(fixed, constants, strict=True)):
+        return [None] * rows
+    if fixed[1:] == [True] * (len(args) - 1):
+        rest = constants[1:]
+        if strict:
+            return [None if x is None else function(x, *rest) for x in args[0].to_pylist()]
+        return [function(x, *rest) for x in args[0].to_pylist()]
     columns = [
-        [arg.as_py()] * rows if isinstance(arg, pa.Scalar) else arg.to_pylist() for arg in args
+        [c] * rows if f else arg.to_pylist()
+        for arg, f, c in zip(args, fixed, constants, strict=True)
     ]
-    if not columns:
-        values = [function() for _ in range(rows)]
-    elif strict:
-        values = [None if None in row else function(*row) for row in zip(*columns, strict=True)]
-    else:
-        values = [function(*row) for row in zip(*columns, strict=True)]
-    array = pa.array(values, result)
-    return array[0] if once else array
+    if strict:
+        return [None if None in row else function(*row) for row in zip(*columns, strict=True)]
+    return [function(*row) for row in zip(*columns, strict=True)]
 
 
 def rowwise(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+from typing import NoReturn
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
+from penstock.errors import DataError
 from penstock.functions.registry import rowwise, scalar
 from penstock.types import BYTES, CHAR, STRING, VARCHAR
 
@@ -33,16 +36,19 @@ for _name, _size in (
     _digest(_name, _size)
 
 
-def _sha2(value: str | bytes, bits: int) -> str | None:
-    name = {0: "sha256", 224: "sha224", 256: "sha256", 384: "sha384", 512: "sha512"}.get(bits)
-    return hashlib.new(name, _bytes(value)).hexdigest() if name else None
+def _sha2(value: str | bytes, bits: int) -> str:
+    if bits not in {224, 256, 384, 512}:
+        raise DataError(f"SHA2 of {bits} bits is no algorithm", code="argument")
+    return hashlib.new(f"sha{bits}", _bytes(value)).hexdigest()
 
 
-def _from_base64(text: str | bytes) -> str | None:
+def _from_base64(text: str | bytes) -> str:
+    raw = _bytes(text)
     try:
-        return base64.b64decode(_bytes(text) + b"=" * (-len(text) % 4)).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return None
+        found = base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DataError("text of FROM_BASE64 is no base 64", code="base64") from error
+    return found.decode("utf-8", "replace")
 
 
 def _hex(value: int | str | bytes) -> str:
@@ -51,32 +57,45 @@ def _hex(value: int | str | bytes) -> str:
     return _bytes(value).hex().upper()
 
 
+_HEX = re.compile("[0-9a-fA-F]*")
+
+
 def _unhex(text: str) -> bytes | None:
-    try:
-        return bytes.fromhex("0" + text if len(text) % 2 else text) if " " not in text else None
-    except ValueError:
+    """A single digit in front gives a zero byte, whatever it is (observed on 2.2.1)."""
+    if not _HEX.fullmatch(text):
         return None
+    odd = len(text) % 2
+    return b"\0" * odd + bytes.fromhex(text[odd:])
 
 
-def _encode(text: str, charset: str) -> bytes | None:
+def _no_charset(charset: str, error: LookupError) -> NoReturn:
+    raise DataError(f"character set '{charset}' is not known", code="charset") from error
+
+
+def _encode(text: str, charset: str) -> bytes:
     try:
         found = text.encode(charset, "replace")
-    except LookupError:
-        return None
+    except LookupError as error:
+        _no_charset(charset, error)
     # Java's UTF-16 writes big-endian with a mark; Python writes the machine's order.
     return b"\xfe\xff" + text.encode("utf-16-be") if charset.upper() == "UTF-16" else found
 
 
-def _decode(value: bytes, charset: str) -> str | None:
+def _decode(value: bytes, charset: str) -> str:
     try:
         if charset.upper() == "UTF-16" and not value.startswith((b"\xfe\xff", b"\xff\xfe")):
             charset = "utf-16-be"
         return value.decode(charset, "replace")
-    except LookupError:
-        return None
+    except LookupError as error:
+        _no_charset(charset, error)
+
+
+_BAD_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
 
 
 def _url_decode(text: str) -> str | None:
+    if _BAD_PERCENT.search(text):
+        return None
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
@@ -116,8 +135,8 @@ scalar("FROM_BASE64", "sy", STRING)(rowwise(_from_base64))
 scalar("HEX", "isy", STRING)(rowwise(_hex))
 scalar("UNHEX", "s", BYTES, nullable="always")(rowwise(_unhex))
 scalar("BIN", "i", STRING)(rowwise(lambda n: f"{n & 0xFFFFFFFFFFFFFFFF:b}"))
-scalar("ENCODE", "s s", BYTES, nullable="always")(rowwise(_encode))
-scalar("DECODE", "y s", STRING, nullable="always")(rowwise(_decode))
+scalar("ENCODE", "s s", BYTES)(rowwise(_encode))
+scalar("DECODE", "y s", STRING)(rowwise(_decode))
 scalar("URL_ENCODE", "s", STRING, nullable="always")(
     rowwise(lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"))
 )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from penstock.errors import DataError
 from penstock.expressions import arrow_type
+from penstock.functions.json_path import (
+    JsonError,
+    dump_json,
+    load_json,
+    parse_path,
+    quote,
+    read_path,
+)
 from penstock.functions.registry import map_rows, scalar
-from penstock.functions.scalar.json import BAD, MISSING, dump, find, item_text
+from penstock.functions.scalar.json import item_text, json_type
 from penstock.types import STRING, TypeRoot
 
 if TYPE_CHECKING:
@@ -18,10 +26,29 @@ if TYPE_CHECKING:
 R = TypeRoot
 
 
+class _Found(NamedTuple):
+    """What a path gave: a value (None: nothing), or the reason why it failed."""
+
+    lax: bool
+    value: Any = None
+    failure: str = ""
+
+
+def _find(text: str, path_text: str) -> _Found:
+    try:
+        path = parse_path(path_text)
+    except JsonError as error:
+        return _Found(lax=False, failure=str(error))
+    try:
+        return _Found(path.lax, read_path(load_json(text), path))
+    except JsonError as error:
+        return _Found(path.lax) if path.lax else _Found(lax=False, failure=str(error))
+
+
 def _otherwise(function: str, what: str, behavior: str, default: Any) -> Any:
     match behavior:
         case "ERROR":
-            raise DataError(f"{function} met {what}", code="json")
+            raise DataError(f"{function} failed: {what}", code="json")
         case "DEFAULT":
             return default
         case "EMPTY" | "EMPTY ARRAY":
@@ -33,19 +60,30 @@ def _otherwise(function: str, what: str, behavior: str, default: Any) -> Any:
     return None
 
 
+_NESTED = (dict, list)
+
+
 def _typed(value: Any, root: TypeRoot) -> Any:
-    """A scalar of JSON as a value of an SQL type, or `BAD`."""
-    if isinstance(value, dict | list):
-        return BAD
-    if value is None:
-        return None
-    if root is R.BOOLEAN:
-        return value if isinstance(value, bool) else BAD
-    if root is R.INT:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and -(2**31) <= value < 2**31 else BAD
-    if root is R.DOUBLE:
-        return BAD if isinstance(value, bool | str) else float(value)
+    """A scalar of JSON as a value of an SQL type.
+
+    Raises:
+        DataError: It is of another kind.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    match root:
+        case R.BOOLEAN if isinstance(value, bool):
+            return value
+        case R.INT if whole and -(2**31) <= value < 2**31:
+            return value
+        case R.DOUBLE if not isinstance(value, bool | str | int):
+            return float(value)
+        case R.BOOLEAN | R.INT | R.DOUBLE:
+            raise DataError(
+                f"JSON_VALUE met a value that is no {root.value}",
+                code="json",
+                detail="RETURNING takes the kind of value the JSON text has; it does not convert.",
+                hint=f"CAST(JSON_VALUE(..) AS {root.value}).",
+            )
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -60,15 +98,25 @@ def json_value(call: Call, args: list[Any], frame: Frame) -> Any:
         on_empty, empty, on_error, error, _ = rest
         if text is None or path is None:
             return None
-        found = find(text, path)
-        if found is MISSING:
-            return _otherwise("JSON_VALUE", "no value at the path", on_empty, empty)
-        value = BAD if found is BAD else _typed(found, root)
-        if value is BAD:
-            return _otherwise("JSON_VALUE", "a value that is no such scalar", on_error, error)
-        return value
+        found = _find(text, path)
+        if not found.failure:
+            nested = isinstance(found.value, _NESTED)
+            if found.value is None or (found.lax and nested):
+                return _otherwise("JSON_VALUE", "the path gives no scalar", on_empty, empty)
+            if not nested:
+                return _typed(found.value, root)
+        why = found.failure or "the value is no scalar"
+        return _otherwise("JSON_VALUE", why, on_error, error)
 
     return map_rows(compute, args, frame, arrow_type(call.type), strict=False)
+
+
+def _wrapped(value: Any, wrapper: str) -> Any:
+    if wrapper.startswith("WITHOUT") or value is None:
+        return value
+    if "CONDITIONAL" in wrapper.split() and isinstance(value, list):
+        return value
+    return [value]
 
 
 @scalar("JSON_QUERY", "s s s x s x s", STRING, nullable="always", may_fail=True, operator=True)
@@ -76,32 +124,28 @@ def json_query(call: Call, args: list[Any], frame: Frame) -> Any:
     """Arguments as `json_value`; a list of texts for RETURNING ARRAY<STRING>."""
     as_list = call.type.root is R.ARRAY
 
-    def give(value: Any) -> Any:
-        if not as_list:
-            return value if isinstance(value, str | None) else dump(value)
-        if value == "[]":
-            return []
-        if not isinstance(value, list):
-            return None
-        return [v if isinstance(v, str | None) else dump(v) for v in value]
+    def give(found: Any) -> Any:
+        return [] if as_list and found is not None else found
 
     def compute(text: Any, path: Any, *rest: Any) -> Any:
         on_empty, _, on_error, _, wrapper = rest
         if text is None or path is None:
             return None
-        found = find(text, path)
-        if found is MISSING:
-            return give(_otherwise("JSON_QUERY", "no value at the path", on_empty, None))
-        nested = isinstance(found, dict | list)
-        if found is not BAD and (
-            wrapper in {"WITH", "WITH ARRAY"}
-            or "UNCONDITIONAL" in wrapper
-            or ("CONDITIONAL" in wrapper and not nested)
-        ):
-            found, nested = ([found] if "*" not in path else found), True
-        if found is BAD or not nested:
-            return give(_otherwise("JSON_QUERY", "a value that is not nested", on_error, None))
-        return give(found) if as_list else dump(found)
+        found = _find(text, path)
+        if not found.failure:
+            value = _wrapped(found.value, wrapper)
+            nested = isinstance(value, _NESTED)
+            if value is None or (found.lax and not nested):
+                return give(_otherwise("JSON_QUERY", "nothing at the path", on_empty, None))
+            if as_list and isinstance(value, list):
+                return [
+                    item if isinstance(item, str | None) else dump_json(item, ordered=True)
+                    for item in value
+                ]
+            if nested and not as_list:
+                return dump_json(value, ordered=True)
+        why = found.failure or "the value is not nested"
+        return give(_otherwise("JSON_QUERY", why, on_error, None))
 
     return map_rows(compute, args, frame, arrow_type(call.type), strict=False)
 
@@ -113,21 +157,21 @@ def json_exists(call: Call, args: list[Any], frame: Frame) -> Any:
     def compute(text: Any, path: Any, *rest: Any) -> Any:
         if text is None or path is None:
             return None
-        found = find(text, path)
-        if found is BAD:
-            return _otherwise("JSON_EXISTS", "a text that is no JSON", rest[2], None)
-        return found is not MISSING
+        found = _find(text, path)
+        if found.failure:
+            return _otherwise("JSON_EXISTS", found.failure, rest[2], None)
+        return found.value is not None
 
     return map_rows(compute, args, frame, arrow_type(call.type), strict=False)
 
 
-@scalar("JSON_OBJECT", "s x*", STRING, nullable="never", operator=True)
+@scalar("JSON_OBJECT", "s x*", json_type(2, 2), nullable="never", operator=True)
 def json_object_absent(call: Call, args: list[Any], frame: Frame) -> Any:
     """ABSENT ON NULL; the first argument is that word."""
 
     def build(*row: Any) -> str:
         pairs = [
-            f"{dump(row[i])}:{item_text(call, i + 1, row[i + 1])}"
+            f"{quote(row[i])}:{item_text(call, i + 1, row[i + 1])}"
             for i in range(1, len(row) - 1, 2)
             if row[i + 1] is not None
         ]
@@ -136,7 +180,7 @@ def json_object_absent(call: Call, args: list[Any], frame: Frame) -> Any:
     return map_rows(build, args, frame, pa.string(), strict=False)
 
 
-@scalar("JSON_ARRAY", "s x*", STRING, nullable="never", operator=True)
+@scalar("JSON_ARRAY", "s x*", json_type(1, 1), nullable="never", operator=True)
 def json_array_null(call: Call, args: list[Any], frame: Frame) -> Any:
     """NULL ON NULL; the first argument is that word."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from penstock.errors import UnsupportedFeatureError
+from penstock.errors import UnsupportedFeatureError, ValidationError
 from penstock.expressions import Expr, Literal
+from penstock.functions.json_call import resolve_json
 from penstock.functions.registry import definitions, function_names
 from penstock.functions.resolve import (
     resolve_case,
@@ -146,11 +147,8 @@ def _case(node: ast.Case, scope: Scope) -> Expr:
 
 
 def _cast(node: ast.Cast, scope: Scope) -> Expr:
-    if node.type.type is None:
-        raise unsupported(f"type {node.type.text}", node.type)
-    return resolve_cast(
-        bind(node.operand, scope), node.type.type, try_cast=node.safe, span=node.span
-    )
+    target = node.type.type or _fail_type(node.type)
+    return resolve_cast(bind(node.operand, scope), target, try_cast=node.safe, span=node.span)
 
 
 def _constructor(name: str, args: list[Expr], node: ast.Node) -> Expr:
@@ -158,6 +156,33 @@ def _constructor(name: str, args: list[Expr], node: ast.Node) -> Expr:
         operator = definitions(name)[0].is_operator
         return (resolve_operator if operator else resolve_function)(name, args, node.span)
     raise unsupported(f"{name} constructor", node)
+
+
+_JSON_CALLS = {"JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"}
+
+
+def _json(node: ast.FunctionCall, scope: Scope) -> Expr:
+    clauses: dict[str, tuple[str, Expr | None]] = {}
+    returning = None
+    for clause in node.clauses:
+        if clause.type is not None:
+            returning = clause.type.type or _fail_type(clause.type)
+        else:
+            value = None if clause.expression is None else bind(clause.expression, scope)
+            clauses[clause.kind] = (clause.behavior, value)
+    args = [_json_argument(argument, scope) for argument in node.arguments]
+    return resolve_json(node.simple_name, args, clauses, returning, node.span)
+
+
+def _json_argument(node: ast.Expression, scope: Scope) -> Expr:
+    if isinstance(node, ast.FunctionCall) and node.simple_name == "JSON":
+        args = [bind(argument, scope) for argument in node.arguments]
+        return resolve_operator("JSON", args, node.span)
+    return bind(node, scope)
+
+
+def _fail_type(node: ast.TypeSpec) -> NoReturn:
+    raise unsupported(f"type {node.text}", node)
 
 
 def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
@@ -168,8 +193,14 @@ def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
         raise unsupported(f"aggregate function {name}", node)
     if node.distinct or node.filter is not None or node.within_group or node.order_by:
         raise unsupported(f"DISTINCT, FILTER or ORDER BY in {name}", node)
+    if name in _JSON_CALLS:
+        return _json(node, scope)
     if node.clauses:
         raise unsupported(f"{node.clauses[0].kind} in {name}", node.clauses[0])
+    if name == "JSON":
+        raise ValidationError(
+            "function JSON may only stand directly in JSON_OBJECT or JSON_ARRAY", node.span
+        )
     if name == "PROCTIME" and name not in function_names():
         return resolve_function("CURRENT_TIMESTAMP", [], node.span)
     args = [bind(argument, scope) for argument in node.arguments]
