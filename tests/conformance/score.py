@@ -86,10 +86,9 @@ def scalar_cases() -> Iterator[Verdict]:
 
 def scalar_text(row: dict[str, Any]) -> str:
     """The text of one scalar case."""
-    text = row["sql"]
-    for name, value in sorted((row["fields"] or {}).items(), key=lambda kv: -len(kv[0])):
-        text = re.sub(rf"\b{name}\b", lambda _, value=value: f"({value or 'NULL'})", text)
-    expr = resolve_cast(bind(parse_expression(text), Scope()), STRING)
+    fields = {name: f"({value or 'NULL'})" for name, value in (row["fields"] or {}).items()}
+    sql = re.sub(r"\b\w+\b", lambda word: fields.get(word[0], word[0]), row["sql"])
+    expr = resolve_cast(bind(parse_expression(sql), Scope()), STRING)
     batch = pa.record_batch({"zero": pa.array([0], pa.int32())})
     found = evaluate([expr], batch, EvalContext(row["timezone"] or "UTC", NOW_MS))[0]
     found.validate(full=True)
@@ -132,10 +131,13 @@ def function_text(row: dict[str, Any]) -> str:
     fields = [field for field in row["fields"] if field["name"] in used]
     fields = [{**field, "type": field["type"] or _untyped(field["data"])} for field in fields]
     types = [type_of(field["type"]) for field in fields]
-    columns = [
-        pa.array([value_of(field["data"], kind)], arrow_type(kind))
-        for field, kind in zip(fields, types, strict=True)
-    ]
+    try:
+        columns = [
+            pa.array([value_of(field["data"], kind)], arrow_type(kind))
+            for field, kind in zip(fields, types, strict=True)
+        ]
+    except (pa.ArrowException, IndexError, AttributeError) as error:
+        raise DataError(f"no column holds the case's value: {error}") from error
     names = [field["name"] for field in fields]
     scope = Scope(tuple(ScopeColumn(n, t) for n, t in zip(names, types, strict=True)))
     expr = bind(parse_expression(row["sql"]), scope)

@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.conformance.cases import SHARED as CASES
 
 from penstock.errors import ParseError
 from penstock.sql import parse_expression, parse_script, tree
 from penstock.sql.unparse import unparse
-from tests.conformance.cases import SHARED as CASES
-
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="no conformance cases here")
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import DataError
+from penstock.functions.text import whole_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +48,24 @@ def load_json(text: str) -> Any:
         JsonError: No value begins there.
     """
     try:
-        return _DECODER.raw_decode(text.strip(" \t\r\n"))[0]
+        found = _DECODER.raw_decode(text.strip(" \t\r\n"))[0]
     except (ValueError, RecursionError) as error:
         raise JsonError(f"the text is no JSON: {error}") from error
+    return _mended(found) if _HALVES.search(text) else found
+
+
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _mended(value: Any) -> Any:
+    match value:
+        case str():
+            return whole_characters(value)
+        case list():
+            return [_mended(item) for item in value]
+        case dict():
+            return {whole_characters(key): _mended(item) for key, item in value.items()}
+    return value
 
 
 _CONTROL = re.compile(r"\\u00[01][0-9a-f]")
@@ -197,7 +213,7 @@ def read_path(document: Any, path: JsonPath) -> Any:
         found = [item for value in values for item in _take(value, step)]
         if definite and not found:
             if path.lax:
-                return None
+                return [] if not all(step.definite for step in path.steps) else None
             raise JsonError("no value at the path")
         values = found
     return values[0] if definite else values

@@ -178,7 +178,7 @@ def function_names() -> list[str]:
     return sorted(
         name
         for name, found in _DEFINITIONS.items()
-        if not all(definition.is_operator for definition in found)
+        if name.startswith("JSON_") or not all(definition.is_operator for definition in found)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,20 @@ import numpy as np
 from penstock.types import DataType, TypeRoot
 
 R = TypeRoot
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def whole_characters(text: str) -> str:
+    """Halves of a character joined, a half without the other as `?`, as Java's UTF-8 writes it.
+
+    Examples:
+        >>> whole_characters("a" + chr(0xD83D) + chr(0xDE00) + chr(0xD83D))
+        'a😀?'
+    """
+    if _HALF.search(text) is None:
+        return text
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _HALF.sub("?", joined)
 
 
 def java_float(value: float, *, single: bool = False) -> str:

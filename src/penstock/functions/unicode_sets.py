@@ -22,8 +22,8 @@ _POSIX = {
     "Space": r" \t\n\x0b\f\r",
 }
 _CATEGORY_NAMES = """
-    L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co
-    Cn
+    L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf
+    Co Cn
 """
 _CATEGORIES = frozenset(_CATEGORY_NAMES.split())
 _BINARY = {

@@ -28,6 +28,7 @@ _BARE_SET = re.compile(
     r"[ \t]*(?:--[^\n]*)?(?=;|\n|\Z)"
 )
 _BARE_KEY = re.compile(r"\s+(?P<key>[A-Za-z_][\w.\-]*)[ \t]*(?P<value>=\s*'(?:[^']|'')*')?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNTERMINATED = {"'": "string", "`": "quoted name", "/": "comment"}
 
 
@@ -51,11 +52,16 @@ class Token:
     end: int
 
 
+def without_surrogates(text: str) -> str:
+    """The text with halves of a character outside the basic plane, which no UTF-8 has, as `?`."""
+    return _SURROGATE.sub("?", text)
+
+
 class Source:
-    """A text that can tell line and column of its offsets."""
+    """A text that can tell line and column of its offsets; half characters become `?`."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = without_surrogates(text)
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def span(self, start: int, end: int) -> Span:

@@ -22,20 +22,55 @@ def run(name: str, path: str, returning: DataType | None = None, **clauses: Any)
 
 def test_json_value_clauses() -> None:
     assert run("JSON_VALUE", "$.n", INT) == 7
-    assert run("JSON_VALUE", "$.s", INT) is None
-    assert run("JSON_VALUE", "$.zz", ON_EMPTY=("DEFAULT", text("d"))) == "d"
+    assert run("JSON_VALUE", "lax $.zz", ON_EMPTY=("DEFAULT", text("d"))) == "d"
     assert run("JSON_VALUE", "$.a", ON_ERROR=("DEFAULT", text("e"))) == "e"
     with pytest.raises(DataError, match="no value at the path"):
-        run("JSON_VALUE", "$.zz", ON_EMPTY=("ERROR", None))
+        run("JSON_VALUE", "$.zz", ON_ERROR=("ERROR", None))
     with pytest.raises(UnsupportedFeatureError, match="RETURNING DATE"):
         run("JSON_VALUE", "$.n", DATE)
+
+
+def test_a_path_without_mode_is_strict() -> None:
+    assert run("JSON_VALUE", "$.zz", ON_EMPTY=("DEFAULT", text("d"))) is None
+    assert run("JSON_VALUE", "$.zz", ON_ERROR=("DEFAULT", text("d"))) == "d"
+
+
+def test_returning_does_not_convert() -> None:
+    with pytest.raises(DataError, match="no INT"):
+        run("JSON_VALUE", "$.s", INT)
 
 
 def test_json_query_clauses() -> None:
     assert run("JSON_QUERY", "$.n", WRAPPER=("WITH CONDITIONAL ARRAY", None)) == "[7]"
     assert run("JSON_QUERY", "$.a.b", WRAPPER=("WITH CONDITIONAL ARRAY", None)) == '[1,"x",null]'
-    assert run("JSON_QUERY", "$.zz", ON_EMPTY=("EMPTY OBJECT", None)) == "{}"
+    assert run("JSON_QUERY", "lax $.zz", ON_EMPTY=("EMPTY OBJECT", None)) == "{}"
     assert run("JSON_QUERY", "$.a.b", ARRAY(STRING)) == ["1", "x", None]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$.a.b[0]", "1"),
+        ("$['a']['b'][-2]", "x"),
+        ("a.b[1]", "x"),
+        ("$.a.b[2]", None),
+        ("$.a", None),
+        ("$", None),
+        ("", None),
+        ("LAX  $.n", "7"),
+    ],
+)
+def test_paths(path: str, expected: str | None) -> None:
+    assert run("JSON_VALUE", path) == expected
+
+
+def test_paths_that_give_lists() -> None:
+    assert run("JSON_QUERY", "$.a.b[*]") == '[1,"x",null]'
+    assert run("JSON_QUERY", "$.a.b[0:2]") == '[1,"x"]'
+    assert run("JSON_QUERY", "$.a.b[0,2]") == "[1,null]"
+    assert run("JSON_QUERY", "$..b") == '[[1,"x",null]]'
+    with pytest.raises(DataError, match="filter in a JSON path is unsupported"):
+        run("JSON_QUERY", "$.a[?(@.b > 1)]")
 
 
 def test_json_of_null_is_null() -> None:

@@ -59,6 +59,8 @@ def map_of(call: Call, args: list[Any], frame: Frame) -> Any:
 
     def build(*row: Any) -> list[tuple[Any, Any]]:
         half = len(row) // 2
+        if None in row[:half]:
+            raise DataError("NULL as a key of a MAP is unsupported", code="map-key")
         pairs = list(zip(row[:half], row[half:], strict=True))
         if any(isinstance(key, list | dict) for key, _ in pairs):
             return pairs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime
-import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from penstock.errors import DataError
 from penstock.expressions import Call as CallNode
 from penstock.functions.json_path import JsonError, dump_json, load_json, quote
 from penstock.functions.registry import map_rows, rowwise, scalar
-from penstock.functions.text import java_float
+from penstock.functions.text import java_float, whole_characters
 from penstock.types import BOOLEAN, STRING, DataType, TypeRoot
 from penstock.types import coercion as co
 
@@ -45,7 +44,22 @@ def _is_json(kind: str) -> Any:
 for _kind in ("VALUE", "SCALAR", "ARRAY", "OBJECT"):
     scalar(f"IS_JSON_{_kind}", "s", BOOLEAN, nullable="never", operator=True)(_is_json(_kind))
 scalar("IS_JSON", "s", BOOLEAN, nullable="never", operator=True)(_is_json("VALUE"))
-scalar("JSON_QUOTE", "s", STRING)(rowwise(lambda text: json.dumps(text, ensure_ascii=True)))
+_QUOTED = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n"}
+_QUOTED |= {"\r": "\\r", "\t": "\\t"}
+
+
+def _json_quote(text: str) -> str:
+    """Escapes more than JSON asks, slashes and what is not ASCII, and leaves other controls."""
+    out = [_QUOTED.get(c) or (c if c < "\x80" else _units(c)) for c in text]
+    return f'"{"".join(out)}"'
+
+
+def _units(char: str) -> str:
+    raw = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{raw[i : i + 4]}" for i in range(0, len(raw), 4))
+
+
+scalar("JSON_QUOTE", "s", STRING)(rowwise(_json_quote))
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.)|$)", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 
@@ -56,9 +70,10 @@ def _json_unquote(text: str) -> str:
         return text
     try:
         load_json(text)
-        return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _LETTERS[m[2]], text[1:-1])
+        plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _LETTERS[m[2]], text[1:-1])
     except (JsonError, KeyError):
         return text
+    return whole_characters(plain)
 
 
 scalar("JSON_UNQUOTE", "s", STRING)(rowwise(_json_unquote))
@@ -98,7 +113,7 @@ def jsonable(value: Any, data_type: DataType) -> Any:
         case R.ROW:
             return {f.name: jsonable(value[f.name], f.type) for f in data_type.fields}
         case R.FLOAT | R.DOUBLE:
-            return Decimal(java_float(value, single=data_type.root is R.FLOAT))
+            return Decimal(java_float(value))
     if isinstance(value, datetime.datetime):
         text = value.replace(tzinfo=None).isoformat(timespec="microseconds")
         text = text.rstrip("0").rstrip(".") if value.microsecond else text[:19]
@@ -114,7 +129,7 @@ def item_text(call: Call, index: int, value: Any) -> str:
     expr = call.args[index]
     if value is not None and isinstance(expr, CallNode) and expr.function.name in _EMBEDDED:
         return str(value)
-    return dump_json(jsonable(value, expr.type))
+    return dump_json(jsonable(value, expr.type), ordered=True)
 
 
 @scalar("JSON_OBJECT", "", STRING, nullable="never")
@@ -151,7 +166,7 @@ def json_string(call: Call, args: list[Any], frame: Frame) -> Any:
 
 def _raw(text: str) -> str:
     try:
-        return dump_json(load_json(text))
+        return dump_json(load_json(text), ordered=True)
     except JsonError as error:
         raise DataError(
             "JSON() met a text that is no JSON", code="json", detail=str(error)

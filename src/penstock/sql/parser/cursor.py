@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from penstock.errors import ParseError, Span
-from penstock.sql.lexer import Source, Token, tokenize
+from penstock.sql.lexer import Source, Token, tokenize, without_surrogates
 from penstock.sql.reserved import RESERVED
 
 if TYPE_CHECKING:
@@ -126,15 +126,22 @@ class Cursor:
         return text
 
     def _unicode_string(self) -> str:
+        start = self.index
         text = self.advance().text
         if self.accept("UESCAPE"):
             text = text.replace(self.string(), "\\")
 
         def character(match: re.Match[str]) -> str:
             code = match[1]
-            return "\\" if code == "\\" else chr(int(code.lstrip("+"), 16))
+            number = 92 if code == "\\" else int(code.lstrip("+"), 16)
+            if number > 0x10FFFF:
+                self.seek(start)
+                self.fail("a string of Unicode escapes")
+            return chr(number)
 
-        return _UNICODE.sub(character, text)
+        # Two escapes may be the halves of one character.
+        units = _UNICODE.sub(character, text).encode("utf-16-le", "surrogatepass")
+        return without_surrogates(units.decode("utf-16-le", "surrogatepass"))
 
     def integer(self) -> int:
         """Takes an integer."""
