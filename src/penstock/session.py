@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from penstock.backends.local.executor import LocalExecutor
 from penstock.backends.local.result import JobHandle, JobSubmitter, ResultKind, StatementResult
 from penstock.clock import SystemClock
 from penstock.errors import OptionError, ValidationError
+from penstock.planner import physical_text, plan_ends, plan_trees
 from penstock.sql import parse_script
 from penstock.sql import tree as ast
 
@@ -19,7 +21,26 @@ if TYPE_CHECKING:
     from penstock.plan import PhysicalPlan
     from penstock.planner import Planner
 
-__all__ = ["JobHandle", "JobSubmitter", "ResultKind", "Session", "StatementResult"]
+__all__ = ["Explained", "JobHandle", "JobSubmitter", "ResultKind", "Session", "StatementResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a statement would do.
+
+    Args:
+        name: The job's name.
+        statement: Its text.
+        text: The physical plan, the kinds of changes of every node in it.
+        trees: The same as nested dictionaries, one per sink.
+        ends: What is read and what is sent where, one per source and sink.
+    """
+
+    name: str
+    statement: str
+    text: str
+    trees: list[dict[str, Any]]
+    ends: list[dict[str, Any]]
 
 
 class Session:
@@ -81,6 +102,25 @@ class Session:
         except OptionError as error:
             error.at(statement.span)
             raise
+
+    def explain_script(self, text: str) -> Iterator[Explained]:
+        """What the jobs of a script would do; runs its declarations, starts nothing.
+
+        Raises:
+            PenstockError: The text does not parse, or a statement is wrong.
+        """
+        for statement in parse_script(text).with_sets_folded():
+            plan = self.plan(statement)
+            if plan is None:
+                self.execute(statement)
+                continue
+            yield Explained(
+                plan.name,
+                statement.text,
+                physical_text(plan, changes=True),
+                plan_trees(plan),
+                plan_ends(plan),
+            )
 
     def execute(self, statement: ast.Statement) -> StatementResult:
         """Run one statement; between BEGIN STATEMENT SET and END, INSERTs are gathered.

@@ -4,7 +4,7 @@ Owns names and types of queries, and what stands between source and sink. Reads 
 builds connectors' sources and sinks without touching a network. Called by backends and session.
 """
 
-from penstock.planner.explain import explain_plan
+from penstock.planner.explain import explain_plan, physical_text, plan_ends, plan_trees
 from penstock.planner.planner import Planner
 
-__all__ = ["Planner", "explain_plan"]
+__all__ = ["Planner", "explain_plan", "physical_text", "plan_ends", "plan_trees"]

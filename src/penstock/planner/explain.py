@@ -1,45 +1,137 @@
-"""EXPLAIN: a plan as text, in the shape of Flink's."""
+"""EXPLAIN: a plan as text, in the shape of Flink's, and as a tree."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from penstock.plan import SourceNode, TransformNode
+from penstock.changelog import RowKind
+from penstock.connectors.base import find_connector
+from penstock.plan import SinkNode, SourceNode, TransformNode, node_changes
 from penstock.planner.relation import node_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from penstock.changelog import ChangelogMode
     from penstock.plan import PhysicalPlan
     from penstock.plan.physical import PlanNode
 
+_SHORT = {
+    RowKind.INSERT: "I",
+    RowKind.UPDATE_BEFORE: "UB",
+    RowKind.UPDATE_AFTER: "UA",
+    RowKind.DELETE: "D",
+}
 
-def explain_plan(plan: PhysicalPlan, statement: str = "") -> str:
-    """The three sections of EXPLAIN."""
+
+def explain_plan(plan: PhysicalPlan, statement: str = "", *, changes: bool = False) -> str:
+    """The three sections of EXPLAIN; with `changes` as EXPLAIN CHANGELOG_MODE prints them."""
     sections = []
     if statement:
         sections.append("== Abstract Syntax Tree ==\n" + statement.strip())
-    physical = "\n\n".join(
-        "\n".join(
-            [
-                f"Sink(table=[{sink.table}], fields=[{', '.join(sink.schema.names)}])",
-                *_lines(sink.input, ""),
-            ]
-        )
-        for sink in plan.sinks
-    )
-    sections.append("== Optimized Physical Plan ==\n" + physical)
-    sections.append("== Optimized Execution Plan ==\n" + physical)
+    with_changes = physical_text(plan, changes=changes)
+    sections.append("== Optimized Physical Plan ==\n" + with_changes)
+    sections.append("== Optimized Execution Plan ==\n" + physical_text(plan))
     return "\n\n".join(sections) + "\n"
 
 
-def _lines(node: PlanNode, indent: str) -> list[str]:
+def physical_text(plan: PhysicalPlan, *, changes: bool = False) -> str:
+    """The trees of all sinks, a line per node; with `changes` the kinds of rows it emits."""
+    return "\n\n".join(
+        "\n".join([_sink_line(sink, changes=changes), *_lines(sink.input, "", changes=changes)])
+        for sink in plan.sinks
+    )
+
+
+def changes_text(mode: ChangelogMode) -> str:
+    """Kinds of changes as Flink writes them.
+
+    Examples:
+        >>> from penstock.changelog import ChangelogMode
+        >>> changes_text(ChangelogMode.all())
+        'I,UB,UA,D'
+    """
+    return ",".join(text for kind, text in _SHORT.items() if kind in mode.kinds)
+
+
+def plan_trees(plan: PhysicalPlan) -> list[dict[str, Any]]:
+    """The trees of all sinks as nested dictionaries, for JSON."""
+    return [
+        {"node": _sink_line(sink), "changelog_mode": "", "inputs": [_tree(sink.input)]}
+        for sink in plan.sinks
+    ]
+
+
+def plan_ends(plan: PhysicalPlan) -> list[dict[str, Any]]:
+    """What is read and what is sent where: every source and sink with its connector's words."""
+    ends: dict[tuple[str, str], dict[str, Any]] = {}
+    for sink in plan.sinks:
+        for source in _leaves(sink.input):
+            ends.setdefault(("source", source.source_id), _end(source, source.source))
+        ends.setdefault(("sink", sink.sink_id), _end(sink, sink.sink))
+    return [{"role": role, **end} for (role, _), end in ends.items()]
+
+
+def _end(node: SourceNode | SinkNode, runs: object) -> dict[str, Any]:
+    describe = find_connector(node.connector).describe if node.connector else None
+    facts: Mapping[str, str] = describe(runs) if describe is not None else {}
+    mode = node.mode if isinstance(node, SourceNode) else node_changes(node.input)
+    return {
+        "table": node.table,
+        "connector": node.connector or "(none)",
+        "changelog_mode": changes_text(mode),
+        "columns": [{"name": c.name, "type": c.type.sql()} for c in node.schema.columns],
+        "primary_key": list(node.schema.primary_key),
+        "facts": dict(facts),
+    }
+
+
+def _leaves(node: PlanNode) -> Iterator[SourceNode]:
     if isinstance(node, SourceNode):
-        return [f"{indent}+- {node_name(node)}"]
-    if isinstance(node, TransformNode):
-        return [f"{indent}+- {node.spec.explain()}", *_lines(node.input, indent + "   ")]
-    lines = [f"{indent}+- Union(all=[true])"]
-    for index, child in enumerate(node.inputs):
-        last = index == len(node.inputs) - 1
-        part = _lines(child, indent + ("   " if last else "   :  "))
+        yield node
+        return
+    for child in _inputs(node):
+        yield from _leaves(child)
+
+
+def _inputs(node: PlanNode) -> tuple[PlanNode, ...]:
+    if isinstance(node, SourceNode):
+        return ()
+    return (node.input,) if isinstance(node, TransformNode) else node.inputs
+
+
+def _tree(node: PlanNode) -> dict[str, Any]:
+    mode = changes_text(node_changes(node))
+    return {
+        "node": _own(node),
+        "changelog_mode": mode,
+        "inputs": [_tree(child) for child in _inputs(node)],
+    }
+
+
+def _sink_line(sink: SinkNode, *, changes: bool = False) -> str:
+    text = f"Sink(table=[{sink.table}], fields=[{', '.join(sink.schema.names)}])"
+    return f"{text[:-1]}, changelogMode=[NONE])" if changes else text
+
+
+def _own(node: PlanNode) -> str:
+    return node.spec.explain() if isinstance(node, TransformNode) else node_name(node)
+
+
+def _line(node: PlanNode, *, changes: bool) -> str:
+    text = _own(node)
+    if not changes:
+        return text
+    mode = f"changelogMode=[{changes_text(node_changes(node))}]"
+    return f"{text[:-1]}, {mode})" if text.endswith(")") else f"{text}({mode})"
+
+
+def _lines(node: PlanNode, indent: str, *, changes: bool) -> list[str]:
+    lines = [f"{indent}+- {_line(node, changes=changes)}"]
+    inputs = _inputs(node)
+    for index, child in enumerate(inputs):
+        last = index == len(inputs) - 1
+        part = _lines(child, indent + ("   " if last else "   :  "), changes=changes)
         if not last:
             part[0] = part[0].replace(":  +-", ":-", 1)
         lines += part

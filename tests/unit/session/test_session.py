@@ -291,3 +291,14 @@ def test_options_that_change_nothing_are_told_once() -> None:
         "option 'sink.parallelism' has no effect here: one writer keeps the order of rows",
     ]
     assert second.messages == ()
+
+
+def test_explain_changelog_mode_shows_it_and_other_details_are_refused() -> None:
+    session = Session()
+    ddl = "CREATE TABLE g (id INT) WITH ('connector' = 'datagen')"
+    sink = "CREATE TABLE p (id INT) WITH ('connector' = 'print')"
+    text = f"{ddl};{sink};EXPLAIN CHANGELOG_MODE INSERT INTO p SELECT id + 1 FROM g"
+    *_, result = session.execute_script(text)
+    assert "changelogMode=[I]" in str(list(result.rows))
+    with pytest.raises(UnsupportedFeatureError, match="EXPLAIN ESTIMATED_COST"):
+        list(session.execute_script("EXPLAIN ESTIMATED_COST INSERT INTO p SELECT id FROM g"))

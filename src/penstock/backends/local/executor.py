@@ -183,7 +183,10 @@ class LocalExecutor:
         plan = self.plan(inner)
         if plan is None:
             raise ValidationError("EXPLAIN takes a query, an INSERT or a statement set", inner.span)
-        return explain_plan(plan, inner.text)
+        for detail in node.details:
+            if detail != "CHANGELOG_MODE":
+                raise UnsupportedFeatureError(f"unsupported: EXPLAIN {detail}", node.span)
+        return explain_plan(plan, inner.text, changes=bool(node.details))
 
     def _job(self, plan: PhysicalPlan) -> StatementResult:
         job = self._submit(plan)

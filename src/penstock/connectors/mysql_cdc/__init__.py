@@ -6,6 +6,7 @@ wire. Called through `CONNECTOR` by the planner, and by the engine through the s
 
 from penstock.changelog import ChangelogMode
 from penstock.connectors.base import Connector, TableDescriptor
+from penstock.connectors.mysql_cdc.describe import describe
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.preflight import MySqlInspection
 from penstock.connectors.mysql_cdc.source import MySqlCdcSource
@@ -28,4 +29,5 @@ CONNECTOR = Connector(
     source_mode=_mode,
     metadata=METADATA,
     inspection=MySqlInspection,
+    describe=describe,
 )

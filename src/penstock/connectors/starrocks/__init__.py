@@ -6,6 +6,7 @@ HTTP, PyMySQL and the sink I/O pool. Called by the registry and the runtime.
 
 from penstock.changelog import ChangelogMode, RowKind
 from penstock.connectors.base import Connector, TableDescriptor
+from penstock.connectors.starrocks.describe import describe
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.preflight import StarRocksInspection
 from penstock.connectors.starrocks.sink import StarRocksSink
@@ -26,6 +27,7 @@ CONNECTOR = Connector(
     sink_mode_hint="Declare PRIMARY KEY (...) NOT ENFORCED over a PRIMARY KEY table of StarRocks,"
     " or set 'sink.ignore-delete' = 'true' to keep deleted rows.",
     inspection=StarRocksInspection,
+    describe=describe,
 )
 
 __all__ = ["CONNECTOR"]

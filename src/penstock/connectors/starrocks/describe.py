@@ -1,0 +1,62 @@
+"""What a sink sends where, in words, for `explain`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.connectors.starrocks.sink import StarRocksSink
+
+
+def describe(sink: StarRocksSink) -> dict[str, str]:
+    """Facts of a sink as its options decide them; no secret, no network."""
+    options = sink.options
+    hosts = ", ".join(f"{host}:{port}" for host, port in options.jdbc_url.hosts)
+    return {
+        "target": f"{options.database}.{options.table}",
+        "load addresses": ", ".join(str(endpoint) for endpoint in options.load_url),
+        "query addresses": hosts,
+        "user": options.username,
+        "columns sent": options.properties.get("columns", ", ".join(sink.schema.names)),
+        "op column": _op(sink),
+        "transactions": _transactions(sink),
+        "format": _format(sink),
+        "commit interval": _interval(sink),
+    }
+
+
+def _op(sink: StarRocksSink) -> str:
+    columns = sink.options.properties.get("columns")
+    if columns is not None and "__op" not in columns:
+        return "none: 'sink.properties.columns' does not name it"
+    return "__op on primary-key targets: 0 for +I and +U, 1 for -D and for -U without a new row"
+
+
+def _transactions(sink: StarRocksSink) -> str:
+    options = sink.options
+    if not sink.wants_transactions:
+        return "none: plain Stream Loads, at least once"
+    if options.semantic == "exactly-once":
+        return (
+            "two-phase, exactly once: one label per epoch, prepared, committed once the manifest"
+            " is durable; plain Stream Loads, at least once, where the server has no transactions"
+        )
+    return "one transaction per epoch, at least once"
+
+
+def _format(sink: StarRocksSink) -> str:
+    options = sink.options
+    compressed = ", lz4" if "compression" in options.properties else ""
+    if options.format == "json":
+        return f"json{compressed}, set by the user"
+    if options.format == "csv":
+        return f"csv{compressed}, set by the user; a value that CSV cannot carry fails the job"
+    return f"csv{compressed}; json for a transaction with a value that CSV cannot carry"
+
+
+def _interval(sink: StarRocksSink) -> str:
+    options = sink.options
+    if not options.is_set(type(options).interval_ms):
+        return "chosen by the gate from the target's versions, unless checkpoints are timed"
+    text = f"{options.interval_ms} ms, set by the user"
+    return f"{text}; the gate may override it" if options.adaptive else text
