@@ -22,7 +22,6 @@ meets them, by type, with `from error`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
@@ -292,5 +291,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         >>> nearest("xyz", ["hostname", "port"]) is None
         True
     """
+    from difflib import get_close_matches  # noticeable at the start of a command
+
     found = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return found[0] if found else None

@@ -88,7 +88,7 @@ def rows(client: Any) -> list[tuple[Any, ...]]:
 def test_two_rows_are_visible(starrocks: EmbeddedStarRocks, client: Any, tmp_path: Path) -> None:
     done = penstock(tmp_path, sink(starrocks) + VALUES, "sql", "-f")
     assert done.returncode == 0, done.stderr
-    assert "Job ID: " in done.stderr
+    assert "Job ID: " in done.stdout
     assert rows(client) == [(1, "starrocks", 100), (2, "flink", 100)]
 
 

@@ -102,7 +102,7 @@ def _run(
     stack: ExitStack, folder: Path, seconds: float, source: Any, target: Any, *, quiet: bool
 ) -> Verdict:
     from penstock.cli.live_view import LiveView
-    from penstock.cli.script_run import stop_on_signals
+    from penstock.cli.signals import stop_on_signals
 
     started = time.monotonic()
     group = _submit(folder / "state")

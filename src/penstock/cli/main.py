@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NoReturn
 
 import click
 
 from penstock import __version__
-from penstock.errors import PenstockError
+from penstock.cli.exit_codes import FAILED, INTERRUPTED
+from penstock.errors import InternalError, PenstockError
 
 HELP = {
     "run": "Run a Flink SQL script in the foreground, with a live view.",
@@ -46,14 +49,42 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the `penstock` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    """Entry point of the `penstock` command; exit codes are those of `cli.exit_codes`."""
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except PenstockError as error:
-        click.echo(error.render(), err=True)
-        sys.exit(1)
+        _fail(error)
+    except BrokenPipeError:
+        # Who reads our output has gone; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001  the edge: users see no traceback
+        _fail(_bug(error))
+
+
+def _fail(error: PenstockError) -> NoReturn:
+    click.echo(error.render(), err=True)
+    if "--json" in sys.argv:
+        from penstock.cli.json_output import error_json, print_json
+
+        print_json({"exit_code": FAILED, "errors": [error_json(error)]})
+    sys.exit(FAILED)
+
+
+def _bug(error: Exception) -> InternalError:
+    """Our own mistake: the traceback goes to a file, to be sent to us."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="penstock-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return InternalError(
+        f"penstock failed: {type(error).__name__}", detail=f"The traceback is in {file.name}."
+    )

@@ -16,25 +16,36 @@ if TYPE_CHECKING:
 MAX_WIDTH = 30
 
 
-def print_result(result: StatementResult) -> None:
-    """Print messages and rows; a query's rows as they arrive."""
+def print_result(result: StatementResult, *, told_ok: bool = True, to_stderr: bool = False) -> None:
+    """Print messages and rows; a query's rows as they arrive.
+
+    Args:
+        result: What a statement gave.
+        told_ok: Say so where a statement gives no rows.
+        to_stderr: Keep standard output free, for JSON.
+    """
     for message in result.messages:
         click.echo(message, err=True)
-    if result.kind is ResultKind.OK:
-        click.echo("[INFO] Execute statement succeeded.", err=True)
-    elif result.kind is ResultKind.ROWS:
-        _print_table([column.name for column in result.columns], list(result.rows))
-    elif result.kind is ResultKind.QUERY:
-        _print_changes([column.name for column in result.columns], result)
+    names = [column.name for column in result.columns]
+    match result.kind:
+        case ResultKind.OK if told_ok:
+            click.echo("[INFO] Execute statement succeeded.", err=True)
+        case ResultKind.ROWS:
+            _print_table(names, list(result.rows), to_stderr=to_stderr)
+        case ResultKind.QUERY:
+            _print_changes(names, result, to_stderr=to_stderr)
+        case ResultKind.JOB if result.job is not None:
+            click.echo("[INFO] SQL update statement has been submitted:", err=True)
+            click.echo(f"Job ID: {result.job.job_id}", err=to_stderr)
 
 
-def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+def _print_table(names: list[str], rows: list[tuple[Any, ...]], *, to_stderr: bool) -> None:
     if not rows:
-        click.echo("Empty set")
+        click.echo("Empty set", err=to_stderr)
         return
     if len(names) == 1 and any("\n" in str(row[0]) for row in rows):
         for row in rows:
-            click.echo(row[0])
+            click.echo(row[0], err=to_stderr)
         return
     texts = [[_text(value) for value in row] for row in rows]
     widths = [
@@ -42,23 +53,23 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
         for column in zip(names, *texts, strict=True)
     ]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
-    click.echo("\n".join((rule, _line(names, widths), rule)))
+    click.echo("\n".join((rule, _line(names, widths), rule)), err=to_stderr)
     for text in texts:
-        click.echo(_line(text, widths))
-    click.echo(f"{rule}\n{len(rows)} row{'s' * (len(rows) != 1)} in set")
+        click.echo(_line(text, widths), err=to_stderr)
+    click.echo(f"{rule}\n{len(rows)} row{'s' * (len(rows) != 1)} in set", err=to_stderr)
 
 
-def _print_changes(names: list[str], result: StatementResult) -> None:
+def _print_changes(names: list[str], result: StatementResult, *, to_stderr: bool) -> None:
     if names[:1] != ["op"]:
         names = ["op", *names]
     widths = [4] + [max(_width(name), 20) for name in names[1:]]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
-    click.echo("\n".join((rule, _line(names, widths), rule)))
+    click.echo("\n".join((rule, _line(names, widths), rule)), err=to_stderr)
     count = 0
     for row in result.rows:
-        click.echo(_line([_text(value) for value in row], widths))
+        click.echo(_line([_text(value) for value in row], widths), err=to_stderr)
         count += 1
-    click.echo(f"{rule}\nReceived a total of {count} row{'s' * (count != 1)}")
+    click.echo(f"{rule}\nReceived a total of {count} row{'s' * (count != 1)}", err=to_stderr)
 
 
 def _line(texts: list[str], widths: list[int]) -> str:

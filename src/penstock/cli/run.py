@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.exit_codes import FAILED
 from penstock.cli.script_file import ScriptFile, script_options
 from penstock.cli.settings import read_settings
-from penstock.errors import JobError
+from penstock.errors import JobError, PenstockError
 
 
 @click.command(name="run")
@@ -17,6 +18,7 @@ from penstock.errors import JobError
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the job's state lives.")
 @click.option("--fresh", is_flag=True, help="Forget an unfinished job and start anew.")
 @click.option("--quiet", is_flag=True, help="No live view.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
     file: Path,
     given: tuple[str, ...],
@@ -24,25 +26,42 @@ def command(
     state_dir: Path | None,
     fresh: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
 ) -> None:
     """Run a Flink SQL script in this process until all its jobs have ended.
 
     An unfinished job of the same statements is resumed from its state directory. Ctrl-C commits
     everything read so far and stops; the same command then goes on from there.
+
+    Exit codes: 0 all jobs finished, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM.
     """
+    from penstock.cli.json_output import print_json
     from penstock.cli.results import print_result
-    from penstock.cli.script_run import ScriptJobs, run_script
+    from penstock.cli.script_run import Ended, ScriptJobs, plan_all, run_script
 
     settings = read_settings(conf, given)
     script = ScriptFile.read(file)
     jobs = ScriptJobs(script.text, file.stem, state_dir, fresh=fresh)
-    for result in run_script(script, settings, jobs):
-        print_result(result)
-    if jobs.local is None:
-        raise JobError(
-            f'script "{file}" has nothing to run',
-            code="nothing-to-run",
-            hint="A script for `run` needs at least one INSERT INTO.",
-        )
-    if not jobs.wait(quiet=quiet):
-        sys.exit(1)
+    try:
+        if not plan_all(script, settings):
+            raise _nothing(file)
+        for result in run_script(script, settings, jobs):
+            print_result(result, told_ok=False, to_stderr=as_json)
+        ended = jobs.wait(quiet=quiet or as_json)
+    except PenstockError as error:
+        if not as_json:
+            raise
+        ended = Ended(FAILED, (error,))
+    for failure in ended.errors:
+        click.echo(failure.render(), err=True)
+    if as_json:
+        print_json(jobs.as_json(ended))
+    sys.exit(ended.exit_code)
+
+
+def _nothing(file: Path) -> JobError:
+    return JobError(
+        f'script "{file}" has nothing to run',
+        code="nothing-to-run",
+        hint="A script for `run` needs at least one INSERT INTO.",
+    )

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from contextlib import contextmanager
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.backends.local.jobs import LocalJobs, directory_name
+from penstock.backends.local.jobs import LocalJobs, Resume, directory_name
+from penstock.cli.exit_codes import DONE, FAILED
+from penstock.cli.json_output import error_json
 from penstock.cli.live_view import LiveView, summary
 from penstock.cli.settings import mask_secrets
+from penstock.cli.signals import stop_on_signals
 from penstock.errors import JobError, PenstockError
 from penstock.runtime import JobState
 from penstock.session import Session, StatementResult
 from penstock.sql import parse_script
+from penstock.sql import tree as ast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import FrameType
+    from collections.abc import Iterator, Mapping
 
     from penstock.cli.script_file import ScriptFile
     from penstock.plan import PhysicalPlan
     from penstock.runtime import Job
+
+STOP_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the jobs of a script ended.
+
+    Args:
+        exit_code: The command's.
+        errors: Why jobs failed, each once.
+        saved: What the state directory holds for the next run; None where all is done.
+    """
+
+    exit_code: int = DONE
+    errors: tuple[PenstockError, ...] = ()
+    saved: Resume | None = None
 
 
 class ScriptJobs:
@@ -35,85 +56,131 @@ class ScriptJobs:
         name: Names the state directory where the user gives none and sets no `pipeline.name`.
         state_dir: Given by the user.
         fresh: Forget an unfinished job.
-        announce: Say what is submitted, and where its state is.
+        announce: Say where the state is, and what is resumed.
+        lasting: Whether an unfinished job may be resumed; else its state is thrown away.
     """
 
     def __init__(
-        self, text: str, name: str, state_dir: Path | None, *, fresh: bool, announce: bool = True
+        self,
+        text: str,
+        name: str,
+        state_dir: Path | None,
+        *,
+        fresh: bool,
+        announce: bool = True,
+        lasting: bool = True,
     ) -> None:
         self._text = text
         self._name = name
         self._state_dir = state_dir
         self._fresh = fresh
         self._announce = announce
+        self._lasting = lasting or state_dir is not None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._started = time.monotonic()
+        logging.basicConfig(level=logging.WARNING, format="[%(levelname)s] %(message)s")
         self.local: LocalJobs | None = None
 
     def submit(self, plan: PhysicalPlan) -> Job:
-        """Start a job and say so as Flink does."""
+        """Start a job."""
         if self.local is None:
             self.local = self._open(plan.settings)
-        job = self.local.submit(plan)
-        self._say(f"[INFO] {plan.name} submitted.\nJob ID: {job.job_id}")
-        return job
+        return self.local.submit(plan)
 
     def _say(self, text: str) -> None:
         if self._announce:
-            click.echo(text, err=True)
+            click.echo(f"[INFO] {text}", err=True)
 
     def _open(self, settings: Mapping[str, str]) -> LocalJobs:
-        name = directory_name(settings.get("pipeline.name", self._name))
-        directory = self._state_dir or Path(".penstock") / name
+        directory = self._directory(settings)
         statements = [mask_secrets(s.text) for s in parse_script(self._text).statements]
         local = LocalJobs(directory, statements, settings, fresh=self._fresh)
-        self._say(f"[INFO] State directory: {directory}")
+        if self._lasting:
+            self._say(f"State directory: {directory}")
         if local.resumed is not None:
-            positions = ", ".join(f"{k} at {v}" for k, v in local.resumed.positions.items())
-            self._say(f"[INFO] Resuming after epoch {local.resumed.epoch}: {positions}")
+            self._say(f"Resuming after epoch {local.resumed.epoch}: {local.resumed.text()}")
         return local
 
-    def wait(self, *, quiet: bool) -> bool:
-        """Wait until all jobs have ended; true when none failed. Ctrl-C stops them cleanly."""
+    def _directory(self, settings: Mapping[str, str]) -> Path:
+        if self._state_dir is not None:
+            return self._state_dir
+        if not self._lasting:
+            self._scratch = tempfile.TemporaryDirectory(prefix="penstock-")
+            return Path(self._scratch.name)
+        return Path(".penstock") / directory_name(settings.get("pipeline.name", self._name))
+
+    def wait(self, *, quiet: bool) -> Ended:
+        """Wait until all jobs have ended, showing how they go. Ctrl-C stops them cleanly."""
         if self.local is None:
-            return True
+            return Ended()
         group = self.local.group
         group.seal()
-        with stop_on_signals(group.stop, group.stop_now):
+        with stop_on_signals(group.stop, group.stop_now) as stops:
             LiveView(group, quiet=quiet).watch(lambda: group.join(0))
-        group.join(60)
-        click.echo(summary(group.jobs), err=True)
-        failed = [job for job in group.jobs if job.state is JobState.FAILED]
-        for error in {id(job.error): job.error for job in failed if job.error}.values():
-            click.echo(error.render(), err=True)
-        return not failed
+        group.join(STOP_LIMIT_S)
+        return self._ended(stops.exit_code if stops.asked else DONE)
+
+    def _ended(self, stopped: int) -> Ended:
+        assert self.local is not None
+        jobs = self.local.group.jobs
+        self._say(summary(jobs).replace("\n", "\n[INFO] "))
+        failed = [job for job in jobs if job.state is JobState.FAILED]
+        errors = tuple({id(job.error): job.error for job in failed if job.error}.values())
+        unfinished = any(job.state is not JobState.FINISHED for job in jobs)
+        saved = self.local.saved() if unfinished and self._lasting else None
+        if saved is not None:
+            self._say(
+                f"Savepoint: {self.local.directory}, epoch {saved.epoch}, {saved.text()}. The same"
+                " command goes on from there, --fresh starts anew."
+            )
+        self.close()
+        code = FAILED if failed else stopped if unfinished else DONE
+        return Ended(code, errors, saved)
 
     def stop_now(self) -> None:
         """End what runs, because the script failed half way."""
         if self.local is not None:
             self.local.group.stop_now()
-            self.local.group.join(60)
+            self.local.group.join(STOP_LIMIT_S)
+        self.close()
+
+    def close(self) -> None:
+        """Throw state away that is not to last. May be called twice."""
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            scratch.cleanup()
+
+    def as_json(self, ended: Ended) -> dict[str, Any]:
+        """The jobs and what they did, for `--json`."""
+        local = self.local
+        status: dict[str, Any] = local.group.status() if local else {"sources": [], "sinks": {}}
+        jobs = local.group.jobs if local else []
+        return {
+            "exit_code": ended.exit_code,
+            "jobs": [{"id": j.job_id, "name": j.name, "state": j.status()} for j in jobs],
+            "state_dir": str(local.directory) if local and self._lasting else None,
+            "resumed": local.resumed.as_json() if local and local.resumed else None,
+            "savepoint": ended.saved.as_json() if ended.saved else None,
+            "epoch": status.get("epoch", 0),
+            "restarts": status.get("restarts", 0),
+            "seconds": round(time.monotonic() - self._started, 3),
+            "sources": [
+                {"table": p.table, "phase": p.phase, "rows": p.rows_done, "position": p.position}
+                for p in status["sources"]
+            ],
+            "sinks": status["sinks"],
+            "errors": [error_json(error) for error in ended.errors],
+        }
 
 
-@contextmanager
-def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C or SIGTERM asks for a clean stop, the second one for a stop at once."""
-    asked = 0
+def may_resume(text: str) -> bool:
+    """Whether a script writes tables: only then is its state worth keeping.
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        text = "stopping: committing what was read" if asked == 1 else "stopping now"
-        click.echo(f"\n[INFO] {text} ...", err=True)
-        (stop if asked == 1 else stop_now)()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    Raises:
+        ParseError: The text does not parse.
+    """
+    writes = (ast.Insert, ast.StatementSet, ast.BeginStatementSet)
+    return any(isinstance(statement, writes) for statement in parse_script(text).statements)
 
 
 def run_script(
@@ -132,7 +199,7 @@ def run_script(
             for result in session.execute_script(script.text):
                 statements += 1
                 yield result
-        except PenstockError:
+        except (PenstockError, KeyboardInterrupt, GeneratorExit):
             jobs.stop_now()
             raise
     if not statements:
@@ -141,3 +208,14 @@ def run_script(
             code="empty-script",
             hint="A script needs at least one INSERT INTO or SELECT.",
         )
+
+
+def plan_all(script: ScriptFile, settings: dict[str, str]) -> int:
+    """Plan every job of a script before the first one starts; how many there are.
+
+    Raises:
+        PenstockError: A statement is wrong: nothing has been started then.
+    """
+    session = Session(settings=settings, source_name=script.name)
+    with script.errors():
+        return sum(1 for _ in session.explain_script(script.text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def command(
 ) -> None:
     """Execute Flink SQL. Jobs run in this process; with -f and -e it stays until all have ended."""
     from penstock.cli.results import print_result
-    from penstock.cli.script_run import ScriptJobs, run_script
+    from penstock.cli.script_run import ScriptJobs, may_resume, run_script
 
     settings = read_settings(conf, given)
     first = read_script(init) if init else ""
@@ -45,11 +46,21 @@ def command(
     name = str(file) if file else "statement"
     text = f"{first}\n{read_script(file) if file else statement}" if init else ""
     script = ScriptFile.of(text or (read_script(file) if file else str(statement)), name)
-    jobs = ScriptJobs(script.text, file.stem if file else "sql", state_dir, fresh=fresh)
+    with script.errors():
+        lasting = may_resume(script.text)
+    stem = file.stem if file else f"sql-{_short_hash(script.text)}"
+    jobs = ScriptJobs(script.text, stem, state_dir, fresh=fresh, lasting=lasting)
     for result in run_script(script, settings, jobs):
         print_result(result)
-    if not jobs.wait(quiet=False):
-        sys.exit(1)
+    ended = jobs.wait(quiet=not lasting)
+    for error in ended.errors:
+        click.echo(error.render(), err=True)
+    sys.exit(ended.exit_code)
+
+
+def _short_hash(text: str) -> str:
+    """Tells statements given with -e apart."""
+    return hashlib.blake2s(text.encode(), digest_size=4).hexdigest()
 
 
 def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None:
@@ -60,7 +71,7 @@ def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None
     from penstock.cli.script_run import ScriptJobs
     from penstock.session import Session
 
-    jobs = ScriptJobs("", "sql", state_dir, fresh=True)
+    jobs = ScriptJobs("", "sql", state_dir, fresh=True, lasting=False)
     session = Session(settings=settings, source_name="prompt", submitter=jobs)
     transcript = Transcript(session)
     if first:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from penstock.config.secret import Secret
-from penstock.embedded.starrocks.server import EmbeddedStarRocks
 from penstock.errors import PenstockError
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.server import EmbeddedStarRocks as Server
 
 
 def _settings(
@@ -96,7 +99,9 @@ def starrocks(
     if compaction_interval is not None:
         settings["update_compaction_per_tablet_min_interval_seconds"] = compaction_interval
         settings["update_compaction_check_interval_seconds"] = min(10.0, compaction_interval / 10)
-    server: EmbeddedStarRocks | None = None
+    from penstock.embedded.starrocks.server import EmbeddedStarRocks
+
+    server: Server | None = None
     try:
         server = EmbeddedStarRocks(
             data_dir,

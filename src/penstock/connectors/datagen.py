@@ -434,7 +434,10 @@ class DatagenReader:
         """Every moment between two polls is one."""
 
     def snapshot(self) -> dict[str, SourceState]:
-        return {key: {"emitted": table.emitted} for key, table in self._tables.items()}
+        return {
+            key: {"emitted": table.emitted, "position": f"row {table.emitted}"}
+            for key, table in self._tables.items()
+        }
 
     def acknowledge(self, epoch: int) -> None:
         """Nothing is kept for past epochs."""

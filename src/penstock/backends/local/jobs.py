@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from penstock.checkpoint import Manifest
     from penstock.plan import PhysicalPlan
     from penstock.runtime import Job
 
@@ -33,10 +34,36 @@ def directory_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a state directory holds of an unfinished job; empty positions on a fresh start."""
+    """What a state directory holds of an unfinished job.
+
+    Args:
+        epoch: The last one that is durable.
+        positions: Where each source goes on, by table.
+    """
 
     epoch: int
     positions: Mapping[str, str]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Resume:
+        """What a manifest says. Its keys are `job/table`."""
+        found: dict[str, str] = {}
+        for source_id, state in manifest.sources.items():
+            table = source_id.partition("/")[2] or source_id
+            found.setdefault(table, _position(state))
+        return cls(manifest.epoch, found)
+
+    def text(self) -> str:
+        """Positions for people: tables at one position together."""
+        by_position: dict[str, list[str]] = {}
+        for table, position in self.positions.items():
+            by_position.setdefault(position, []).append(table)
+        places = (f"{_listed(names)} at {at}" for at, names in by_position.items())
+        return "; ".join(places) or "no source has begun"
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {"epoch": self.epoch, "positions": dict(self.positions)}
 
 
 class LocalJobs:
@@ -69,6 +96,19 @@ class LocalJobs:
         """Start a job."""
         return self.group.submit(plan)
 
+    def saved(self) -> Resume | None:
+        """What the directory holds for the next run, once the group has ended; None where nothing.
+
+        Raises:
+            CheckpointError: It cannot be read.
+        """
+        store = CheckpointStore(self.directory)
+        try:
+            manifest = store.latest()
+        finally:
+            store.close()
+        return None if manifest is None or manifest.complete else Resume.of(manifest)
+
     def _prepare(self, statements: list[str], *, fresh: bool) -> Resume | None:
         store = CheckpointStore(self.directory)
         try:
@@ -82,7 +122,7 @@ class LocalJobs:
             before = _read_statements(path)
             if before != statements:
                 raise _changed(self.directory, before, statements)
-            return Resume(manifest.epoch, {k: _position(v) for k, v in manifest.sources.items()})
+            return Resume.of(manifest)
         finally:
             store.close()
 
@@ -116,6 +156,12 @@ def _write_whole(path: Path, text: str) -> None:
             detail=f"{error.strerror}.",
             hint="Free some room, or name another directory with --state-dir.",
         ) from error
+
+
+def _listed(tables: Sequence[str]) -> str:
+    """Names of tables; a few of many."""
+    shown = ", ".join(tables[:3])
+    return shown if len(tables) <= 3 else f"{shown} and {len(tables) - 3} more"
 
 
 def _position(state: Mapping[str, object]) -> str:

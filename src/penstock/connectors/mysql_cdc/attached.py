@@ -138,6 +138,7 @@ class AttachedSource:
         return {
             "version": 1,
             "phase": "snapshot" if self.snapshotting else "binlog",
+            "position": f"{self.position}{self._snapshot_text()}",
             "file": self.position.file,
             "offset": self.position.offset,
             "gtids": str(self.all_gtids() or ""),
@@ -146,6 +147,10 @@ class AttachedSource:
             "rows_done": self.rows_done,
             "snapshot_rows": self.snapshot_rows,
         }
+
+    def _snapshot_text(self) -> str:
+        """How far the snapshot is, for people; "" once it is done."""
+        return ", in its snapshot" if self.snapshotting else ""
 
     def progress(self, now_ms: int, waiting_bytes: int) -> TableProgress:
         """For the live view."""

@@ -1,0 +1,30 @@
+"""The JSON that `--json` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from penstock.errors import PenstockError
+
+
+def print_json(shown: dict[str, Any]) -> None:
+    """One object on standard output."""
+    click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+def error_json(error: PenstockError) -> dict[str, Any]:
+    """An error's parts, and its place in the script."""
+    span, source = error.span, error.source
+    return {
+        "code": error.code,
+        "message": error.message,
+        "detail": error.detail,
+        "hint": error.hint,
+        "file": source[1] if span and source else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+    }

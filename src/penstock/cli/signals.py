@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: once for a clean stop, twice for a stop at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.exit_codes import INTERRUPTED, TERMINATED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+
+@dataclass(slots=True)
+class Stops:
+    """How often the user asked to stop, and the exit code that follows from it."""
+
+    asked: int = 0
+    exit_code: int = 0
+
+
+@contextmanager
+def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> Iterator[Stops]:
+    """Within it the first signal calls `stop`, the second `stop_now`, the third ends the process.
+
+    Off the main thread, where Python delivers no signals, nothing changes.
+    """
+    stops = Stops()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stops.asked += 1
+        stops.exit_code = _CODES[signal.Signals(number)]
+        if stops.asked > 2:
+            os._exit(stops.exit_code)
+        text = (
+            "Stopping: what was read is being committed. Ctrl-C again stops now"
+            if stops.asked == 1
+            else "Stopping now: what is not committed is rolled back"
+        )
+        click.echo(f"\n[INFO] {text} ...", err=True)
+        (stop if stops.asked == 1 else stop_now)()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    before = {number: signal.signal(number, handle) for number in _CODES}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
