@@ -53,7 +53,7 @@ def command(
             raise
         ended = Ended(FAILED, (error,))
     for failure in ended.errors:
-        click.echo(failure.render(), err=True)
+        click.echo(failure.within(script.shown, script.name).render(), err=True)
     if as_json:
         print_json(jobs.as_json(ended))
     sys.exit(ended.exit_code)

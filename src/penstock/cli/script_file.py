@@ -40,7 +40,11 @@ class ScriptFile:
         try:
             found = substitute(text)
         except OptionError as error:
-            error.within(veiled(Substituted(text)), name)
+            shown, span = veiled(Substituted(text)), error.span
+            if span is not None:
+                # The variable's name is no secret, also where its value would be.
+                shown = shown[: span.start] + text[span.start : span.end] + shown[span.end :]
+            error.within(shown, name)
             raise
         return cls(found.text, name, veiled(found))
 

@@ -54,7 +54,7 @@ def command(
         print_result(result)
     ended = jobs.wait(quiet=not lasting)
     for error in ended.errors:
-        click.echo(error.render(), err=True)
+        click.echo(error.within(script.shown, script.name).render(), err=True)
     sys.exit(ended.exit_code)
 
 

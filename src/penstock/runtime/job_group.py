@@ -237,7 +237,8 @@ class JobGroup:
             shared=self._shared,
         )
         writer = node.sink.writer_for(node.table, node.schema, context)
-        sink = RunningSink(sink_id, node.table, writer, node.sink.committer(context))
+        committer = node.sink.committer(context)
+        sink = RunningSink(sink_id, node.table, writer, committer, span=node.span)
         self._sinks[key] = sink
         opening = writer.open(self._epochs.open_epoch)
         opening.add_done_callback(lambda _: self._wake())
@@ -260,7 +261,11 @@ class JobGroup:
                 self._remove(pipeline)
                 continue
             for source_id, node in pipeline.sources.items():
-                self._attach(source_id, node.source)
+                try:
+                    self._attach(source_id, node.source)
+                except PenstockError as error:
+                    error.at(node.span)
+                    raise
             pipeline.attached = True
             self._forget_settled_intents()
 
@@ -277,7 +282,11 @@ class JobGroup:
             opening = self._opening[sink.sink_id]
             if not opening.done():
                 return False
-            opening.result()
+            try:
+                opening.result()
+            except PenstockError as error:
+                error.at(sink.span)
+                raise
             sink.opened = True
             self._epochs.carried = [c for c in self._epochs.carried if c.sink_id != sink.sink_id]
         return True

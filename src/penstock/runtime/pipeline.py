@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from penstock.changelog import ChangelogBatch
     from penstock.connectors.base import Committer, SinkWriter
+    from penstock.errors import Span
     from penstock.operators import Operator, Output
     from penstock.plan.physical import PhysicalPlan, PlanNode
     from penstock.runtime.job import Job
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RunningSink:
-    """A writer and its committer; several sink nodes on one target share it."""
+    """A writer and its committer; several sink nodes on one target share it.
+
+    `span` is where the script declares the table, for errors.
+    """
 
     sink_id: str
     table: str
@@ -29,6 +33,7 @@ class RunningSink:
     committer: Committer
     opened: bool = False
     rows: int = 0
+    span: Span | None = None
 
 
 class _ToOperator:

@@ -144,13 +144,15 @@ class TargetConnection:
         # 5203 is StarRocks' own number for a missing privilege.
         denied = number in {1044, 1045, 1142, 1227, 5203}
         host, port = self._options.jdbc_url.hosts[0]
+        text = str(error.args[-1]) if error is not None and error.args else str(error)
+        wrong = "'username', 'password' and its privileges" if denied else "'jdbc-url'"
         return ConnectorError(
             message,
             retryable=not denied,
             endpoint=f"{host}:{port}",
             code="access-denied" if denied else code,
-            detail=f"{error}.",
-            hint="Check 'jdbc-url', 'username' and 'password'.",
+            detail=f"{text.rstrip('.')}.",
+            hint=f"Check {wrong}{'' if denied else ', and that the frontend is up'}.",
         )
 
 
