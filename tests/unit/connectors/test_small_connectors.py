@@ -81,7 +81,7 @@ def test_a_sequence_is_bounded_and_resumes_from_its_state() -> None:
     assert reader.poll(lambda _, batch: found.append(batch), 50) is None
     assert found[0].rows.column(0).to_pylist() == [4, 5]
     assert reader.finished("s")
-    assert reader.snapshot() == {"s": {"emitted": 5}}
+    assert reader.snapshot() == {"s": {"emitted": 5, "position": "row 5"}}
 
 
 def test_the_rate_is_honoured() -> None:
