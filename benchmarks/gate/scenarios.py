@@ -45,3 +45,19 @@ def visited(period_s: float, buckets: int, share: float) -> Setup:
 
 def _replicas(buckets: int) -> int:
     return 1 if buckets == 1 else 3
+
+
+GUIDE = {
+    "steady": ("Compaction every 120 s, one tablet", steady(120.0, 1)),
+    "buckets": ("Compaction every 120 s, 64 tablets of 3 replicas", steady(120.0, 64)),
+    "slow": ("Compaction every 600 s: the period is learnt", steady(600.0, 8)),
+    "fast": ("Compaction every 30 s: the period is learnt", steady(30.0, 8)),
+    "stopped": ("Compaction stands still for five minutes", stopped(120.0, 8)),
+    "foreign": ("Another writer joins and leaves", visited(120.0, 1, share=0.5)),
+    "crowded": ("Another writer leaves no room", visited(120.0, 1, share=0.9)),
+    "user": (
+        "The user wants 1 s; compaction every 600 s, and none for ten minutes",
+        Setup(4800.0, 600.0, stopped=((1900.0, 2500.0),), target_ms=1000.0),
+    ),
+}
+"""Name of a picture -> its title and what it shows."""

@@ -54,6 +54,7 @@ class Setup:
         check_s: How long a compaction thread sleeps when no tablet is due.
         compact_s: How long a compaction takes, typically.
         disks: Over which the replicas are spread.
+        one_per_check: A thread sleeps after every compaction, so that many tablets wait.
         stopped: From when to when no compaction begins.
         target_ms: The user's interval.
         seeing: Whether the job may read versions.
@@ -69,6 +70,7 @@ class Setup:
     disks: int = 3
     limit: int = 1000
     foreign: tuple[Foreign, ...] = ()
+    one_per_check: bool = False
     stopped: tuple[tuple[float, float], ...] = ()
     target_ms: float | None = None
     seeing: bool = True
@@ -230,7 +232,8 @@ class World:
             if self._compacted[place]:
                 self.result.teeth.append((self._now, place, float(length_s)))
             self._compacted[place] = True
-            self._compact(disk)
+            pause_s = setup.check_s if setup.one_per_check else 0.0
+            self._after(pause_s, lambda: self._compact(disk))
 
         self._after(setup.compact_s * self._random.uniform(0.5, 1.5), done)
 

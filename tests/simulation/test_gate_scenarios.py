@@ -51,6 +51,14 @@ def test_within_three_periods_the_interval_is_near_the_floor(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_many_tablets_that_wait_for_one_thread_have_a_longer_period(seed: int) -> None:
+    setup = Setup(2500.0, 120.0, buckets=24, replicas=3, disks=3, one_per_check=True)
+    result = run(setup, seed)
+    assert result.period_s() > 200
+    assert settled(result, 3 * result.period_s(), 2500.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("limit", [50, 100, 300] if FULL else [100])
 @pytest.mark.parametrize("period_s", PERIODS_S)
 def test_a_smaller_limit_is_not_met_either(period_s: float, limit: int, seed: int) -> None:

@@ -83,7 +83,7 @@ class Decision:
         interval_ms: Between the barriers of two epochs with rows.
         reason: Why that long, in words.
         peak: The most versions expected before the next compaction, None where unknown.
-        hold: There is no room at all: not even a full buffer may end an epoch early.
+        hold: The limit is so near that not even a full buffer may end an epoch early.
     """
 
     interval_ms: float
@@ -108,10 +108,9 @@ def decide(outlook: Outlook, settings: GateSettings, moment: Moment) -> Decision
     wanted, reason = _wanted(outlook, settings, moment)
     hold = False
     if seeing:
-        room = outlook.room(moment.now_ms, moment.own)
-        hold = room < moment.labels
+        hold = outlook.full(moment.own)
         left_ms = 1000.0 * outlook.left_s(moment.now_ms)
-        demanded = moment.labels * left_ms / max(room, 1.0)
+        demanded = moment.labels * left_ms / outlook.room(moment.now_ms, moment.own)
         if demanded > wanted:
             wanted, reason = demanded, _demand(outlook)
     if moment.publish_ms > wanted:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from penstock.connectors.starrocks.gate.sawtooth import VERSIONS, Scale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.connectors.starrocks.gate.sawtooth import Sawtooth
 
 # A compaction that is overdue is taken to come within a tenth of the time it was waited for.
 OVERDUE_SHARE = 0.1
-# Part of the limit that no predicted peak, foreign loads included, is to pass.
+# Part of the limit that a predicted peak, foreign loads included, is to stay below. Where others
+# leave no room below it, a part of what is left below the brink, and the least, is still used.
 CEILING = 0.8
+BRINK = 0.95
+_BRINK_PART = 0.3
+_LEAST_PART = 0.03
 _BUDGET_USED = 0.9
 _NOISE_PER_S = 0.1
 
@@ -51,9 +57,29 @@ class Outlook:
 
     def room(self, now_ms: float, own: int) -> float:
         """Versions we may still add before then, beside those others will."""
-        ahead = max(0, own - self.own)
-        foreign = self.foreign_per_s * self.left_s(now_ms)
-        return CEILING * self.scale.limit - self.tight - ahead - foreign
+        now = self.tight + max(0, own - self.own)
+        left_s = self.left_s(now_ms)
+        room = _room(now, self.foreign_per_s, left_s, self.period_s, self.scale.limit, max)
+        return float(room)
+
+    def full(self, own: int) -> bool:
+        """Whether the next versions might be refused."""
+        return self.tight + max(0, own - self.own) + 1 > BRINK * self.scale.limit
+
+
+def _room(
+    counts: Any,
+    foreign_per_s: Any,
+    left_s: Any,
+    period_s: float,
+    limit: int,
+    larger: Callable[[Any, Any], Any],
+) -> Any:
+    """Room in versions, of one replica or of an array of them; at least 1."""
+    predicted = counts + foreign_per_s * left_s
+    least = _LEAST_PART * (BRINK * limit - counts) * left_s / period_s
+    room = larger(CEILING * limit - predicted, _BRINK_PART * (BRINK * limit - predicted))
+    return larger(larger(room, least), 1.0)
 
 
 def outlook(state: Sawtooth) -> Outlook:
@@ -66,8 +92,8 @@ def outlook(state: Sawtooth) -> Outlook:
     waited_s = (now - since_ms) / 1000.0
     left_s = np.maximum(state.period_s - waited_s, OVERDUE_SHARE * waited_s)
     others = np.maximum(state.growth - state.own_rate - _NOISE_PER_S, 0.0)
-    room = CEILING * scale.limit - seen.counts - others * left_s
-    place = int(np.argmax(left_s / np.maximum(room, 1.0) - np.minimum(room, 0.0)))
+    room = _room(seen.counts, others, left_s, state.period_s, scale.limit, np.maximum)
+    place = int(np.argmax(left_s / room))
     used_up = seen.counts - state.troughs >= _BUDGET_USED * scale.share * scale.limit
     return Outlook(
         period_s=state.period_s,
