@@ -47,7 +47,7 @@ def test_within_three_periods_the_interval_is_near_the_floor(
     period_s = result.period_s()
     assert settled(result, 3 * period_s, result.setup.duration_s)
     later = [second.versions for second in result.trace if second.at_s > 4 * period_s]
-    assert max(later) <= 130
+    assert max(later) <= 150
 
 
 @pytest.mark.parametrize("seed", SEEDS)
