@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import TableDef
 
 _THREADS = threading.local()
+# Functions of StarRocks that DuckDB lacks.
+_MACROS = """
+CREATE MACRO to_binary(v) AS unhex(v), (v, kind) AS CASE lower(kind)
+    WHEN 'hex' THEN unhex(v) WHEN 'encode64' THEN from_base64(v) WHEN 'utf8' THEN encode(v) END
+"""
 
 
 @contextmanager
@@ -28,6 +33,7 @@ def scratch(**tables: pa.Table) -> Iterator[Any]:
         config = {"threads": "1", "enable_external_access": "false"}
         connection = _THREADS.connection = duckdb.connect(":memory:", config=config)
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(_MACROS)
     for name, table in tables.items():
         connection.register(name, table)
     try:

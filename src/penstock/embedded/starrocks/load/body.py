@@ -52,7 +52,8 @@ def parse_body(table: TableDef, body: bytes, options: LoadOptions) -> ParsedLoad
         objects = read_objects(body, options, rejects)
         if not options.columns and table.primary and any(OP in item for item in objects):
             sources.append(OP)
-        columns = json_columns(objects, _types(table, sources), options)
+        json_names = [c.name for c in table.columns if c.info.base == "JSON"]
+        columns = json_columns(objects, _types(table, sources), options, json_names)
     else:
         columns = read_csv(body, _types(table, sources), options, rejects)
     total = (len(next(iter(columns.values()))) if columns else 0) + rejects.count

@@ -11,7 +11,7 @@ import pyarrow as pa
 from penstock.embedded.starrocks.model import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from penstock.embedded.starrocks.load.options import LoadOptions
     from penstock.embedded.starrocks.load.rejects import Rejects
@@ -56,9 +56,15 @@ def read_objects(body: bytes, options: LoadOptions, rejects: Rejects) -> list[di
 
 
 def json_columns(
-    objects: Sequence[dict[str, Any]], types: Mapping[str, pa.DataType], options: LoadOptions
+    objects: Sequence[dict[str, Any]],
+    types: Mapping[str, pa.DataType],
+    options: LoadOptions,
+    json_names: Collection[str] = (),
 ) -> dict[str, pa.Array]:
-    """The source fields of the objects: in the wanted types where that is possible, else text."""
+    """The source fields of the objects: in the wanted types where that is possible, else text.
+
+    Fields of JSON columns, `json_names`, are JSON: a string there is a JSON string.
+    """
     paths = options.jsonpaths
     result = {}
     for place, (name, kind) in enumerate(types.items()):
@@ -67,6 +73,8 @@ def json_columns(
             values = [_follow(item, path) for item in objects]
         else:
             values = [item.get(name) for item in objects]
+        if name in json_names:
+            values = [json.dumps(v) if isinstance(v, str) else v for v in values]
         result[name] = _json_array(values, kind)
     return result
 

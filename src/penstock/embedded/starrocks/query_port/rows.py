@@ -96,7 +96,11 @@ def text_column(array: pa.Array) -> pa.Array:
     elif pa.types.is_time(kind):
         array = pc.replace_substring_regex(pc.cast(array, pa.string()), r"\.0+$", "")
     elif pa.types.is_nested(kind):
-        values = [None if value is None else _nested_text(value) for value in array.to_pylist()]
+        empty = "{}" if pa.types.is_map(kind) else "[]"
+        values = [
+            None if value is None else _nested_text(value) if value else empty
+            for value in array.to_pylist()
+        ]
         array = pa.array(values, pa.large_string())
     elif pa.types.is_dictionary(kind):
         array = pc.cast(array, kind.value_type)
