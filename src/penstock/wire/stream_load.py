@@ -59,6 +59,8 @@ _REFUSALS = (
     "exceed http cuncurrent limit",
     "exceed http concurrent limit",
 )
+_ROW = re.compile(r"\bRow: .*", re.DOTALL)
+_VALUE = re.compile(r"\b(?:(Value '.*')|Value: .*?(?=\(row left out\)|$))", re.DOTALL)
 _COLUMN_TOKENS = re.compile(r"[^'\"`(),]+|['\"`(),]")
 _COLUMN = re.compile(r"\s*(?:`([^`]+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
 
@@ -213,3 +215,25 @@ def _split_columns(text: str) -> list[str]:
             continue
         parts[-1] += token
     return [part for part in parts if part.strip()]
+
+
+def sanitized_log(text: str) -> str:
+    """An error log without the data of rows; what is no error about a row stays.
+
+    Examples:
+        >>> sanitized_log("Error: Value 'x' is out of range. Row: [1, x]")
+        'Error: column value is out of range. (row left out)'
+        >>> sanitized_log("no such file")
+        'no such file'
+    """
+    lines = text.splitlines()
+    if not any(line.startswith("Error:") for line in lines):
+        holds_data = re.search(r"\b(?:Row|Value)\b", text)
+        return "(an error log that may hold row data was left out)" if holds_data else text
+    # Lines of another form continue a row that holds line ends.
+    kept = [line for line in lines if line.startswith("Error:")]
+    return "\n".join(_VALUE.sub(_without_value, _ROW.sub("(row left out)", line)) for line in kept)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    return "column value" if match[1] else "Value: (left out) "

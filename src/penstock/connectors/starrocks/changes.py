@@ -37,6 +37,8 @@ class ChangeRules:
         keys: Positions of the target's primary key, empty where it has none.
         drop_update_before: The user wants every -U dropped.
         keep_all: Every row matters, not only the last per key (merge_condition).
+        condition: Position of merge_condition's column, None where rows do not have it: of rows
+            with equal key the greatest one is sent, since servers differ in which one they take.
         with_op: `__op` is sent.
         ignore_delete: The user wants every delete dropped.
         forms: How each column is written; plainly where empty.
@@ -46,6 +48,7 @@ class ChangeRules:
     keys: tuple[int, ...]
     drop_update_before: bool = False
     keep_all: bool = False
+    condition: int | None = None
     with_op: bool = True
     ignore_delete: bool = False
     forms: tuple[Form, ...] = ()
@@ -63,7 +66,7 @@ def make_chunk(batches: Sequence[ChangelogBatch], rules: ChangeRules) -> tuple[C
     table = pa.Table.from_batches([batch.rows for batch in batches])
     dropped = 0
     kinds: NDArray[np.int8] | None = None
-    if not all(batch.is_insert_only for batch in batches):
+    if rules.condition is not None or not all(batch.is_insert_only for batch in batches):
         kinds = np.concatenate([batch.kinds_or_inserts() for batch in batches])
         deletes = int(np.count_nonzero(kinds == RowKind.DELETE))
         if deletes and not (rules.keys or rules.ignore_delete):
@@ -113,17 +116,41 @@ def _kept(table: pa.Table, kinds: NDArray[np.int8], rules: ChangeRules) -> NDArr
     elif rules.drop_update_before:
         mask = kinds != RowKind.UPDATE_BEFORE
     places = np.flatnonzero(mask)
-    last = np.zeros(len(kinds), np.bool_)
     codes = _key_codes([table.column(key) for key in rules.keys])[places]
+    last = np.zeros(len(kinds), np.bool_)
+    last[places[_ends(codes)]] = True
+    if not rules.keep_all:
+        return last
+    mask &= np.logical_or(last, kinds != RowKind.UPDATE_BEFORE)
+    if rules.condition is not None:
+        return _greatest(table, kinds, mask, rules)
+    return mask
+
+
+def _ends(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places of the last row of each key."""
     order = np.argsort(codes, kind="stable")
     ordered = codes[order]
     ends = np.ones(len(ordered), np.bool_)
     ends[:-1] = ordered[1:] != ordered[:-1]
-    last[places[order[ends]]] = True
-    if rules.keep_all:
-        mask &= np.logical_or(last, kinds != RowKind.UPDATE_BEFORE)
-        return mask
-    return last
+    return order[ends]
+
+
+def _greatest(
+    table: pa.Table, kinds: NDArray[np.int8], mask: NDArray[np.bool_], rules: ChangeRules
+) -> NDArray[np.bool_]:
+    """Of the rows of a key the last one with the greatest condition; all where one is deleted."""
+    assert rules.condition is not None
+    places = np.flatnonzero(mask)
+    codes = _key_codes([table.column(key) for key in rules.keys])[places]
+    column = _whole(table.column(rules.condition))
+    ranks = pc.rank(column, null_placement="at_start", tiebreaker="dense")
+    by_rank = np.argsort(ranks.to_numpy()[places], kind="stable")
+    chosen = np.zeros(len(kinds), np.bool_)
+    chosen[places[by_rank[_ends(codes[by_rank])]]] = True
+    deleted = codes[np.isin(kinds[places], (RowKind.DELETE, RowKind.UPDATE_BEFORE))]
+    chosen[places[np.isin(codes, deleted)]] = True
+    return chosen
 
 
 def _key_codes(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.int64]:

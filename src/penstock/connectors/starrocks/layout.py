@@ -13,6 +13,8 @@ from penstock.wire.stream_load import parse_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.connectors.starrocks.target import TargetColumn
     from penstock.types import Schema
 
 OP = "__op"
@@ -129,3 +131,48 @@ def _unused(name: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name.lower())
     return name
+
+
+def check_properties(name: str, options: StarRocksOptions, columns: Sequence[TargetColumn]) -> None:
+    """Whether partial and conditional updates fit the target.
+
+    Raises:
+        ValidationError: They do not.
+    """
+    keys = {column.name.lower() for column in columns if column.key.startswith("PRI")}
+    if options.partial_update and not keys:
+        raise ValidationError(
+            f"'sink.properties.partial_update' of sink table \"{name}\" needs a primary key",
+            code="partial-update-without-key",
+            detail="Only primary key table support partial update.",
+            hint="Make the target a PRIMARY KEY table, or remove the option.",
+        )
+    condition = _condition(options)
+    if not condition:
+        return
+    known = {column.name.lower() for column in columns}
+    problem = ""
+    if not keys:
+        problem = "The target has no primary key, so no row replaces another."
+    elif condition not in known:
+        problem = f"Column {condition} does not exist in the target."
+    elif condition in keys:
+        problem = f"It is a key column, which never changes: {condition}."
+    if problem:
+        raise ValidationError(
+            f"'sink.properties.merge_condition' of sink table \"{name}\" does not fit its target",
+            code="merge-condition",
+            detail=problem,
+            hint=f"Name one of: {', '.join(sorted(known - keys))}.",
+        )
+
+
+def condition_of(options: StarRocksOptions, names: Sequence[str]) -> int | None:
+    """Position of merge_condition's column among a row's columns."""
+    lowered = [name.lower() for name in names]
+    condition = _condition(options)
+    return lowered.index(condition) if condition in lowered else None
+
+
+def _condition(options: StarRocksOptions) -> str:
+    return str(options.merge_condition).strip("` ").lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from penstock.clients.http import HttpClient, Timeouts
@@ -15,6 +14,7 @@ from penstock.wire.stream_load import (
     load_state_path,
     parse_answer,
     parse_state,
+    sanitized_log,
     stream_load_path,
     transaction_path,
 )
@@ -192,21 +192,24 @@ class LoadApi:
         )
 
     def error_log(self, url: str) -> str:
-        """The first lines of an error log, empty where it cannot be had."""
+        """The first lines of an error log, or why there are none; empty without an address."""
         if not url.startswith(("http://", "https://")):
             return ""
         try:
-            text = self._http.get(url).body.decode("utf-8", "replace")[:_ERROR_LOG_LIMIT]
-        except ConnectorError:
-            return ""
-        return re.sub(r"Row: .*", "Row: (left out)", text) if self._sanitize else text
+            response = self._http.get(url)
+        except ConnectorError as error:
+            return f"{url} cannot be read: {error.message}"
+        text = response.body.decode("utf-8", "replace")
+        if response.status != 200:
+            return f"{url} cannot be read: HTTP {response.status}"
+        return (sanitized_log(text) if self._sanitize else text)[:_ERROR_LOG_LIMIT].strip()
 
     def bad_data(self, message: str, label: str, answer: LoadAnswer) -> DataError:
         """StarRocks did not take all rows."""
         log = self.error_log(answer.error_url)
         facts = [f"StarRocks says: {answer.status}: {answer.message}", f"label {label}"]
         if log:
-            facts.append(f"errorLog: {log.strip()}")
+            facts.append(f"errorLog: {log}")
         return DataError(
             message,
             table=self.name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import StarRocksCommitter
 from penstock.connectors.starrocks.gate import FlushGate, GateSettings
-from penstock.connectors.starrocks.layout import make_layout
+from penstock.connectors.starrocks.layout import check_properties, condition_of, make_layout
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
@@ -111,6 +111,7 @@ class StarRocksSink:
             columns = read_columns(connection, options.database, options.table)
         finally:
             connection.close()
+        check_properties(self.path, options, columns)
         user_columns = str(options.load_columns)
         names, keys = check_target(self.path, schema, columns, check_columns=not user_columns)
         places = {name.lower(): place for place, name in enumerate(names)}
@@ -131,7 +132,8 @@ class StarRocksSink:
             keys=tuple(places[key.lower()] for key in keys),
             drop_update_before=options.is_set(StarRocksOptions.ignore_update_before)
             and options.ignore_update_before,
-            keep_all="merge_condition" in options.properties,
+            keep_all=bool(options.merge_condition),
+            condition=condition_of(options, names),
             with_op=layout.with_op,
             ignore_delete=options.ignore_delete,
             forms=layout.forms,

@@ -13,7 +13,7 @@ from penstock.changelog import ChangelogBatch, RowKind
 from penstock.clock import SystemClock
 from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.changes import ChangeRules, Chunk, make_chunk
-from penstock.connectors.starrocks.layout import Layout, make_layout
+from penstock.connectors.starrocks.layout import Layout, check_properties, condition_of, make_layout
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
@@ -53,7 +53,7 @@ class TargetTable:
                 "table-name": "t",
                 "username": self.server.user,
                 "password": "",
-                **{key.replace("__", ".").replace("_", "-"): v for key, v in given.items()},
+                **given,
             }
         )
 
@@ -61,6 +61,7 @@ class TargetTable:
         connection = TargetConnection(options)
         columns = read_columns(connection, "d", "t")
         connection.close()
+        check_properties("d.t", options, columns)
         header = str(options.load_columns)
         names, keys = check_target("d.t", schema, columns, check_columns=not header)
         layout = make_layout(
@@ -73,6 +74,7 @@ class TargetTable:
         rules = ChangeRules(
             tuple(names.index(key) for key in keys),
             keep_all=bool(options.merge_condition),
+            condition=condition_of(options, names),
             with_op=layout.with_op,
             ignore_delete=options.ignore_delete,
             forms=layout.forms,
