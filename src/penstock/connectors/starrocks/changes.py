@@ -144,8 +144,9 @@ def _greatest(
     places = np.flatnonzero(mask)
     codes = _key_codes([table.column(key) for key in rules.keys])[places]
     column = _whole(table.column(rules.condition))
-    ranks = pc.rank(column, null_placement="at_start", tiebreaker="dense")
-    by_rank = np.argsort(ranks.to_numpy()[places], kind="stable")
+    ranks = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
+    ranks[pc.is_null(column).to_numpy(zero_copy_only=False)] = 0
+    by_rank = np.argsort(ranks[places], kind="stable")
     chosen = np.zeros(len(kinds), np.bool_)
     chosen[places[by_rank[_ends(codes[by_rank])]]] = True
     deleted = codes[np.isin(kinds[places], (RowKind.DELETE, RowKind.UPDATE_BEFORE))]
