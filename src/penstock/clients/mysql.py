@@ -49,6 +49,7 @@ class MySqlEndpoint:
             "REQUIRED" (encrypt, no verification), "VERIFY_CA" or "VERIFY_IDENTITY".
         ssl_ca: File with certificates of authorities.
         database: Default database, "" for none.
+        read_timeout_ms: How long a server that was asked may stay silent.
     """
 
     host: str
@@ -59,6 +60,7 @@ class MySqlEndpoint:
     ssl_mode: str = "PREFERRED"
     ssl_ca: str = ""
     database: str = ""
+    read_timeout_ms: int = 60_000
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"
@@ -265,6 +267,8 @@ def _arguments(endpoint: MySqlEndpoint) -> dict[str, Any]:
         "charset": "utf8mb4",
         "autocommit": True,
         "connect_timeout": max(1, endpoint.connect_timeout_ms // 1000),
+        "read_timeout": max(1, endpoint.read_timeout_ms // 1000),
+        "write_timeout": max(1, endpoint.read_timeout_ms // 1000),
         "client_flag": CLIENT.MULTI_STATEMENTS & 0,
         "init_command": "SET time_zone = '+00:00'",
     }

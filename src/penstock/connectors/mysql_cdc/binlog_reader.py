@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from penstock.clients.mysql_binlog import BinlogStream
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _HEARTBEAT_MS = 1_000
+_SILENCE_S = 20.0
 
 
 class BinlogReader:
@@ -39,6 +41,7 @@ class BinlogReader:
         path: The ring's file.
         schemas: Columns of a table, or None where its rows are not wanted.
         wake: Called from the thread when bytes came.
+        silence_s: A server that sends nothing for so long, not even a heartbeat, is lost.
     """
 
     def __init__(
@@ -49,12 +52,15 @@ class BinlogReader:
         path: Path,
         schemas: Callable[[str, str], list[MySqlColumn] | None],
         wake: Callable[[], None],
+        *,
+        silence_s: float = _SILENCE_S,
     ) -> None:
         self._endpoint = endpoint
         self._server_id = server_id or random.randint(5400, 6400)  # noqa: S311
         self._position = position
         self._ring = ByteRing(path)
         self._wake = wake
+        self._silence_s = silence_s
         self._stopping = threading.Event()
         self._error: PenstockError | None = None
         file = position.file if isinstance(position, BinlogPosition) else ""
@@ -100,19 +106,27 @@ class BinlogReader:
         self._ring.close()
         self._thread.join(timeout=5)
 
+    def _fill(self, stream: BinlogStream) -> None:
+        heard = time.monotonic()
+        while not self._stopping.is_set():
+            data = stream.read_available(wait_ms=250, gather_ms=2)
+            if data is None:
+                if time.monotonic() - heard > self._silence_s:
+                    message = f"nothing came for {self._silence_s:.0f} s, not even a heartbeat"
+                    raise TimeoutError(message)
+                continue
+            if not self._ring.put(data):
+                return
+            heard = time.monotonic()
+            self._wake()
+
     def _drain(self) -> None:
         stream: BinlogStream | None = None
         try:
             stream = BinlogStream.open(
                 self._endpoint, self._server_id, self._position, heartbeat_ms=_HEARTBEAT_MS
             )
-            while not self._stopping.is_set():
-                data = stream.read_available(wait_ms=250, gather_ms=2)
-                if data is None:
-                    continue
-                if not self._ring.put(data):
-                    return
-                self._wake()
+            self._fill(stream)
         except PenstockError as error:
             self._error = error
         except (OSError, ValueError) as error:
