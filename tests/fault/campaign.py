@@ -18,6 +18,7 @@ from tests.fault.network import Network
 from tests.fault.plan import Disturb, Fault, KillJob, KillServer, plan_faults
 from tests.fault.workload import Workload
 
+from penstock.cli.exit_codes import TERMINATED
 from penstock.testing.mysql_servers import MySqlServer, start_mariadb, start_mysql
 from penstock.testing.processes import StarRocksProcess
 
@@ -181,7 +182,7 @@ class Campaign:
             if not found.equal:
                 self.verdict.failures.append(str(found))
         code = self._job.process.stop()
-        if code != 0:
+        if code != TERMINATED:
             self.verdict.failures.append(f"a clean stop ended with {code}:\n{self._job.tail()}")
         cursor = target.cursor()
         cursor.execute("SHOW PROC '/transactions/fault/running'")

@@ -169,9 +169,10 @@ def script(
         parts.append(
             f"CREATE TABLE `{table.name}` ({columns}{key}) WITH ({source.format(table.name)});"
         )
-        parts.append(
-            f"CREATE TABLE `sr_{table.name}` ({columns}{'' if table.duplicate else key})"
-            f" WITH ({sink.format(table.name)});"
-        )
+        options = sink.format(table.name)
+        if table.duplicate:
+            # The workload never deletes from it; the planner cannot know.
+            key, options = "", f"{options}, 'sink.ignore-delete' = 'true'"
+        parts.append(f"CREATE TABLE `sr_{table.name}` ({columns}{key}) WITH ({options});")
         inserts.append(f"INSERT INTO `sr_{table.name}` SELECT * FROM `{table.name}`;")
     return "\n".join([*parts, "EXECUTE STATEMENT SET BEGIN", *inserts, "END;", ""])

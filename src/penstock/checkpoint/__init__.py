@@ -5,6 +5,17 @@ labels). May touch files. Called by runtime and backends.
 """
 
 from penstock.checkpoint.manifest import Manifest
-from penstock.checkpoint.store import CheckpointStore, NotDurableError, OutcomeUnknownError
+from penstock.checkpoint.store import (
+    CheckpointStore,
+    NotDurableError,
+    OutcomeUnknownError,
+    StateWriteError,
+)
 
-__all__ = ["CheckpointStore", "Manifest", "NotDurableError", "OutcomeUnknownError"]
+__all__ = [
+    "CheckpointStore",
+    "Manifest",
+    "NotDurableError",
+    "OutcomeUnknownError",
+    "StateWriteError",
+]

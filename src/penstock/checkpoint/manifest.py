@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from penstock.errors import CheckpointError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCommittable:
-    """Something prepared whose commit was not acknowledged when the manifest was written."""
+    """Rows of a sink that were not acknowledged when the manifest was written.
+
+    Either prepared in the target, or durable in the spool and still to be sent.
+    """
 
     sink_id: str
     epoch: int
@@ -29,9 +32,10 @@ class Manifest:
         epoch: The epoch it closes.
         incarnation: Which start of the job wrote it.
         sources: State by source id: the position after the last row in or before the epoch.
-        committables: Everything prepared and not yet acknowledged, in commit order.
+        committables: Everything not yet acknowledged, per sink in commit order.
         finished: Ids of jobs that have ended for good.
         complete: Whether the whole group has ended; the directory then starts anew.
+        intents_from: (incarnation, epoch) of the first intent whose transaction may be open.
     """
 
     epoch: int
@@ -40,7 +44,7 @@ class Manifest:
     committables: tuple[ListedCommittable, ...] = ()
     finished: tuple[str, ...] = ()
     complete: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    intents_from: tuple[int, int] = (0, 0)
 
     def encode(self) -> bytes:
         """The manifest: a line of JSON, and a line with its checksum."""
@@ -70,6 +74,7 @@ class Manifest:
             raise _damaged("Its checksum does not match: bytes of it were changed or lost.")
         fields["committables"] = tuple(ListedCommittable(**c) for c in fields["committables"])
         fields["finished"] = tuple(fields["finished"])
+        fields["intents_from"] = tuple(fields["intents_from"])
         return cls(**fields)
 
 

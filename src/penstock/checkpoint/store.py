@@ -7,8 +7,11 @@ unknown and only recovery may decide, by what is on disk (`OutcomeUnknownError`)
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
+import secrets
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,12 +22,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT_MANIFESTS = 2
+KEPT_INTENTS = 1000
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class NotDurableError(CheckpointError):
-    """The manifest was not written; the one before is in force. Roll back and go on from it."""
+    """The manifest was not written; the one before is in force.
+
+    Attributes:
+        disk_full: The disk has no room: the write may be repeated. Else roll back and go on from
+            the manifest in force.
+    """
 
     default_code = "manifest-not-written"
+
+    def __init__(self, message: str, *, disk_full: bool, detail: str = "") -> None:
+        super().__init__(message, detail=detail)
+        self.disk_full = disk_full
 
 
 class OutcomeUnknownError(CheckpointError):
@@ -33,11 +47,21 @@ class OutcomeUnknownError(CheckpointError):
     default_code = "manifest-outcome-unknown"
 
 
+class StateWriteError(CheckpointError):
+    """The state directory does not take a small file now; the job may try again later."""
+
+    default_code = "state-not-written"
+
+
 class CheckpointStore:
     """One job's directory. One process holds it at a time.
 
     Args:
         directory: Created where missing.
+
+    Attributes:
+        incarnation: How often the directory was opened to run, this time included.
+        identity: Random, made with the directory: what it names in a target is nobody else's.
 
     Raises:
         CheckpointError: Another process holds the directory, or it cannot be written.
@@ -48,6 +72,7 @@ class CheckpointStore:
         self._intents_lock = threading.Lock()
         self._intended: set[tuple[int, int]] = set()
         self.incarnation = 0
+        self.identity = ""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock_file = (directory / "lock").open("a+")
@@ -105,7 +130,9 @@ class CheckpointStore:
                 os.fsync(file.fileno())
         except OSError as error:
             raise NotDurableError(
-                "could not write manifest", detail=f"{error.strerror}: {temporary}."
+                "could not write manifest",
+                disk_full=error.errno in _NO_ROOM,
+                detail=f"{error.strerror}: {temporary}.",
             ) from error
         try:
             temporary.rename(target)
@@ -116,6 +143,11 @@ class CheckpointStore:
             ) from error
         for old in self._manifests()[:-KEPT_MANIFESTS]:
             old.unlink(missing_ok=True)
+        with self._intents_lock:
+            crowded = len(self._intended) > KEPT_INTENTS
+        if crowded:
+            with contextlib.suppress(StateWriteError):
+                self.forget_intents(manifest.intents_from)
 
     def clear(self) -> None:
         """Forget all manifests: the next start is a fresh one. Incarnation and intents stay."""
@@ -129,16 +161,22 @@ class CheckpointStore:
     # Incarnation and intents
 
     def raise_incarnation(self) -> int:
-        """The next incarnation, durable before it is returned."""
+        """The next incarnation, durable before it is returned.
+
+        Raises:
+            CheckpointError: It could not be written or read.
+        """
         path = self.directory / "incarnation"
-        last = int(path.read_text()) if path.exists() else 0
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w") as file:
-            file.write(str(last + 1))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        self._sync_directory()
+        try:
+            fields = path.read_text().split() if path.exists() else ["0", secrets.token_hex(4)]
+            last = int(fields[0])
+            self.identity = fields[1]
+            self._replace(path, f"{last + 1} {self.identity}")
+        except (OSError, ValueError, IndexError) as error:
+            raise StateWriteError(
+                "could not raise the incarnation of the job",
+                detail=f"{error}: {path}.",
+            ) from error
         with self._intents_lock:
             self.incarnation = last + 1
             self._intended.clear()
@@ -148,14 +186,26 @@ class CheckpointStore:
         """Log durably that (epoch, attempt) of this incarnation may begin transactions.
 
         Thread-safe; returns at once where it was logged before.
+
+        Raises:
+            CheckpointError: It could not be written: nothing may begin.
         """
         with self._intents_lock:
             if (epoch, attempt) in self._intended:
                 return
-            with (self.directory / "intents").open("a") as file:
-                file.write(f"{self.incarnation} {epoch} {attempt}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            path = self.directory / "intents"
+            try:
+                with path.open("a") as file:
+                    # A line end in front: what was torn off before stays a line of its own.
+                    file.write(f"\n{self.incarnation} {epoch} {attempt}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise StateWriteError(
+                    "could not log an intent",
+                    detail=f"{error.strerror}: {path}.",
+                    hint="Free space in the state directory; the write is repeated.",
+                ) from error
             self._intended.add((epoch, attempt))
 
     def intents(self) -> tuple[tuple[int, int, int], ...]:
@@ -167,18 +217,32 @@ class CheckpointStore:
         found = [line.split() for line in lines]
         return tuple((int(a), int(b), int(c)) for a, b, c in (f for f in found if len(f) == 3))
 
-    def forget_intents(self, keep_from_incarnation: int) -> None:
-        """Drop intents of incarnations before `keep_from_incarnation`: all are settled."""
+    def forget_intents(self, kept_from: tuple[int, int]) -> None:
+        """Drop intents before (incarnation, epoch): their transactions are settled.
+
+        Raises:
+            CheckpointError: The rest could not be written; the old log stays.
+        """
         with self._intents_lock:
-            kept = [i for i in self.intents() if i[0] >= keep_from_incarnation]
+            kept = [intent for intent in self.intents() if intent[:2] >= kept_from]
             path = self.directory / "intents"
-            temporary = path.with_suffix(".tmp")
-            with temporary.open("w") as file:
-                file.writelines(f"{a} {b} {c}\n" for a, b, c in kept)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-            self._sync_directory()
+            try:
+                self._replace(path, "".join(f"{a} {b} {c}\n" for a, b, c in kept))
+            except OSError as error:
+                raise StateWriteError(
+                    "could not shorten the log of intents", detail=f"{error.strerror}: {path}."
+                ) from error
+            self._intended = {(b, c) for a, b, c in kept if a == self.incarnation}
+
+    def _replace(self, path: Path, text: str) -> None:
+        """Write a small file so that it is either the old or the new one."""
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        self._sync_directory()
 
     def _sync_directory(self) -> None:
         descriptor = os.open(self.directory, os.O_RDONLY)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from concurrent.futures import Future
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.config import Options
 from penstock.config.option import Option, boolean, integer
-from penstock.connectors.base import Committable, Connector, TableDescriptor
+from penstock.connectors.base import Connector, ImmediateWriter, TableDescriptor
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable
 
     from penstock.connectors.base import SinkContext
     from penstock.types import DataType, Schema
@@ -127,23 +126,14 @@ def batch_lines(batch: ChangelogBatch, schema: Schema) -> list[str]:
     return [f"{heads[k]}[{', '.join(row)}]" for k, row in zip(kinds, rows, strict=True)]
 
 
-def _done(value: Any = None) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(value)
-    return future
-
-
-class PrintWriter:
+class PrintWriter(ImmediateWriter):
     """Writes lines as they come; at least once, as in Flink."""
 
     def __init__(self, prefix: str, schema: Schema, stream: TextIO) -> None:
+        super().__init__()
         self._prefix = prefix
         self._schema = schema
         self._stream = stream
-        self.rows = 0
-
-    def open(self, first_epoch: int) -> Future[None]:  # noqa: ARG002
-        return _done()
 
     def write(self, batch: ChangelogBatch) -> None:
         lines = batch_lines(batch, self._schema)
@@ -151,35 +141,6 @@ class PrintWriter:
         prefix = self._prefix
         self._stream.write("".join(f"{prefix}{line}\n" for line in lines))
         self._stream.flush()
-
-    @property
-    def full(self) -> bool:
-        return False
-
-    def barrier_wanted(self, now_ms: int) -> bool:  # noqa: ARG002
-        return False
-
-    def next_deadline_ms(self) -> int | None:
-        return None
-
-    def barrier(self, epoch: int) -> Future[list[Committable]]:  # noqa: ARG002
-        return _done([])
-
-    def discard(self, committables: Sequence[Committable]) -> Future[None]:  # noqa: ARG002
-        return _done()
-
-    def status(self) -> dict[str, Any]:
-        return {"rows": self.rows}
-
-    def close(self, *, abort: bool) -> None:
-        """The stream stays open: it is the process's."""
-
-
-class PrintCommitter:
-    """Lines are visible once written."""
-
-    def commit(self, committables: Sequence[Committable]) -> Future[None]:  # noqa: ARG002
-        return _done()
 
 
 class PrintSink:
@@ -202,9 +163,6 @@ class PrintSink:
         identifier = self._options.identifier
         stream = sys.stderr if self._options.standard_error else sys.stdout
         return PrintWriter(f"{identifier}> " if identifier else "", schema, stream)
-
-    def committer(self, context: SinkContext) -> PrintCommitter:  # noqa: ARG002
-        return PrintCommitter()
 
 
 CONNECTOR = Connector(

@@ -1,17 +1,18 @@
-"""The epoch controller: barrier, prepare, manifest, commit - in that order, two epochs in flight.
+"""The epoch controller: barrier, listing, manifest, commit - in that order.
 
-Epoch n is open; at its barrier sources report offsets and sinks prepare. Once all have prepared, a
-manifest lists everything not yet acknowledged; once that is durable the committer commits. n+1 may
-load and prepare meanwhile, but its commit waits for the acknowledgement of n.
+Epoch n is open; at its barrier sources report offsets and sinks make their rows durable or prepare
+them. Once each sink has said what it lists, a manifest holds all of it; once that is durable the
+sinks commit, each at its own pace: no sink's commit delays the next epoch of the others.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.checkpoint import Manifest
+from penstock.checkpoint import Manifest, NotDurableError
 from penstock.checkpoint.manifest import ListedCommittable
 
 if TYPE_CHECKING:
@@ -24,28 +25,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REWRITE_PAUSE_MS = 1000
+
 
 @dataclass(slots=True)
 class Epoch:
-    """An epoch after its barrier."""
+    """An epoch after its barrier, until its manifest is durable."""
 
     number: int
     sources: dict[str, dict[str, Any]]
     finished: tuple[str, ...]
-    preparing: list[tuple[RunningSink, Future[list[Committable]]]]
-    committables: dict[str, list[Committable]] = field(default_factory=dict)
-    sinks: dict[str, RunningSink] = field(default_factory=dict)
+    sinks: list[RunningSink]
+    listed: dict[str, tuple[Committable, ...]] = field(default_factory=dict)
     writing: Future[None] | None = None
-    durable: bool = False
-    commits: list[Future[None]] | None = None
-
-    @property
-    def listed(self) -> list[ListedCommittable]:
-        return [
-            ListedCommittable(c.sink_id, c.epoch, c.payload)
-            for committables in self.committables.values()
-            for c in committables
-        ]
+    retry_at_ms: int | None = None
 
 
 class EpochController:
@@ -56,8 +49,10 @@ class EpochController:
         writer: The checkpoint writer, one thread.
         first_epoch: The number of the open epoch.
         carried_sources: States of sources that no submitted job has claimed yet.
-        carried: Listed committables that no submitted job has claimed yet.
-        acknowledged: Called with the number of each epoch whose commits are all visible.
+        carried: Listed committables that no opened sink has claimed yet.
+        finished: Ids of jobs that have ended for good.
+        durable: Called with the number of each epoch whose manifest is durable.
+        wake: Call it from any thread: something changed.
     """
 
     def __init__(
@@ -68,111 +63,112 @@ class EpochController:
         first_epoch: int,
         carried_sources: dict[str, dict[str, Any]],
         carried: Sequence[ListedCommittable],
-        acknowledged: Callable[[int], None],
+        finished: tuple[str, ...],
+        durable: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
         self.store = store
         self.open_epoch = first_epoch
         self.carried_sources = carried_sources
         self.carried = list(carried)
+        self.finished = finished
+        self.warning = ""
         self._writer = writer
-        self._acknowledged = acknowledged
+        self._durable = durable
         self._wake = wake
-        self._preparing: Epoch | None = None
-        self._committing: Epoch | None = None
-        self.finished: tuple[str, ...] = ()
-
-    @property
-    def may_begin(self) -> bool:
-        """Whether a barrier may flow now."""
-        return self._preparing is None
+        self._epoch: Epoch | None = None
 
     @property
     def idle(self) -> bool:
-        """Nothing prepared, nothing being committed."""
-        return self._preparing is None and self._committing is None
+        """No manifest is being made: a barrier may flow."""
+        return self._epoch is None
 
     def begin(
         self,
         sources: dict[str, dict[str, Any]],
         finished: tuple[str, ...],
-        preparing: list[tuple[RunningSink, Future[list[Committable]]]],
+        sinks: list[RunningSink],
     ) -> None:
         """The barrier of the open epoch has passed; the next one opens."""
-        assert self._preparing is None
+        assert self._epoch is None
         self.finished = tuple(sorted({*self.finished, *finished}))
-        self._preparing = Epoch(self.open_epoch, sources, self.finished, preparing)
+        self._epoch = Epoch(self.open_epoch, sources, self.finished, sinks)
         self.open_epoch += 1
-        for _, future in preparing:
-            future.add_done_callback(lambda _: self._wake())
 
-    def advance(self) -> None:
+    def advance(self, now_ms: int, *, settled: bool) -> None:
         """Move on whatever can move.
 
+        Args:
+            now_ms: The clock.
+            settled: Every sink has settled the intents of earlier starts.
+
         Raises:
-            PenstockError: Preparing, writing or committing failed.
+            PenstockError: A sink cannot deliver, or the manifest could not be written.
         """
-        self._acknowledge()
-        epoch = self._preparing
+        epoch = self._epoch
         if epoch is None:
             return
-        if epoch.writing is None:
-            if not all(future.done() for _, future in epoch.preparing):
-                return
-            self._collect(epoch)
-            epoch.writing = self._writer.submit(self.store.write, self._manifest(epoch))
-            epoch.writing.add_done_callback(lambda _: self._wake())
-        if not epoch.durable:
-            if not epoch.writing.done():
-                return
+        if epoch.writing is None and not self._submit(epoch, now_ms, settled=settled):
+            return
+        assert epoch.writing is not None
+        if not epoch.writing.done():
+            return
+        try:
             epoch.writing.result()
-            epoch.durable = True
-        if self._committing is None:
-            epoch.commits = [
-                epoch.sinks[sink_id].committer.commit(committables)
-                for sink_id, committables in epoch.committables.items()
-            ]
-            for commit in epoch.commits:
-                commit.add_done_callback(lambda _: self._wake())
-            self._committing, self._preparing = epoch, None
-            self._acknowledge()
+        except NotDurableError as error:
+            if not error.disk_full:
+                raise
+            # Before the rename nothing has happened: the same manifest may be written again.
+            if not self.warning:
+                log.warning("%s, trying again: %s", error.message, error.detail)
+            self.warning = f"{error.message}: {error.detail}"
+            epoch.writing, epoch.retry_at_ms = None, now_ms + REWRITE_PAUSE_MS
+            return
+        self.warning = ""
+        self._epoch = None
+        for sink in epoch.sinks:
+            sink.writer.commit(epoch.number)
+        log.debug("epoch is durable", extra={"epoch": epoch.number})
+        self._durable(epoch.number)
 
-    def _collect(self, epoch: Epoch) -> None:
-        failure: BaseException | None = None
-        for sink, future in epoch.preparing:
-            error = future.exception()
-            if error is not None:
-                failure = failure or error
-                continue
-            committables = future.result()
-            if committables:
-                epoch.committables[sink.sink_id] = committables
-                epoch.sinks[sink.sink_id] = sink
-        if failure is not None:
-            self.discard(epoch)
-            raise failure
+    def quiesce(self) -> None:
+        """Wait for a manifest that is being written, so that what is on disk stays as it is."""
+        if self._epoch is not None and self._epoch.writing is not None:
+            with contextlib.suppress(Exception):
+                self._epoch.writing.result()
 
-    def discard(self, epoch: Epoch) -> None:
-        """Roll back what the epoch has prepared: no manifest lists it."""
-        for sink_id, committables in epoch.committables.items():
-            epoch.sinks[sink_id].writer.discard(committables)
+    def _submit(self, epoch: Epoch, now_ms: int, *, settled: bool) -> bool:
+        if epoch.retry_at_ms is not None and now_ms < epoch.retry_at_ms:
+            return False
+        for sink in epoch.sinks:
+            if sink.sink_id not in epoch.listed:
+                listed = sink.writer.listed(epoch.number)
+                if listed is not None:
+                    epoch.listed[sink.sink_id] = listed
+        if len(epoch.listed) < len(epoch.sinks):
+            return False
+        epoch.writing = self._writer.submit(
+            self.store.write, self._manifest(epoch, settled=settled)
+        )
+        epoch.writing.add_done_callback(lambda _: self._wake())
+        return True
 
-    def _manifest(self, epoch: Epoch) -> Manifest:
-        unacknowledged = self._committing.listed if self._committing is not None else []
+    def _manifest(self, epoch: Epoch, *, settled: bool) -> Manifest:
+        """The manifest, and from which intent on recovery must look for open transactions."""
+        open_epochs = [
+            oldest for sink in epoch.sinks if (oldest := sink.writer.oldest_open_epoch) is not None
+        ]
+        from_epoch = min([*open_epochs, epoch.number + 1])
+        listed = [
+            ListedCommittable(c.sink_id, c.epoch, c.payload)
+            for committables in epoch.listed.values()
+            for c in committables
+        ]
         return Manifest(
             epoch.number,
             self.store.incarnation,
             {**self.carried_sources, **epoch.sources},
-            (*self.carried, *unacknowledged, *epoch.listed),
+            (*self.carried, *listed),
             epoch.finished,
+            intents_from=(self.store.incarnation, from_epoch) if settled else (0, 0),
         )
-
-    def _acknowledge(self) -> None:
-        epoch = self._committing
-        if epoch is None or not all(commit.done() for commit in epoch.commits or ()):
-            return
-        for commit in epoch.commits or ():
-            commit.result()
-        self._committing = None
-        log.debug("epoch committed", extra={"epoch": epoch.number})
-        self._acknowledged(epoch.number)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from penstock.changelog import ChangelogBatch
-from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError
+from penstock.checkpoint import (
+    CheckpointStore,
+    Manifest,
+    NotDurableError,
+    OutcomeUnknownError,
+    StateWriteError,
+)
 from penstock.clock import Clock, SystemClock
 from penstock.config import parse_duration_ms
 from penstock.connectors.base import (
@@ -19,7 +25,7 @@ from penstock.connectors.base import (
     SinkContext,
     SourceContext,
 )
-from penstock.errors import ConnectorError, InternalError, PenstockError
+from penstock.errors import CheckpointError, ConnectorError, InternalError, PenstockError
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
@@ -39,6 +45,8 @@ log = logging.getLogger(__name__)
 POLL_BUDGET_MS = 20.0
 IDLE_WAIT_S = 0.05
 HEARTBEAT_MS = 30_000
+BARRIER_SPACING_MS = 50
+RELEASE_WAIT_S = 5.0
 SWITCH_INTERVAL_S = 0.0005
 
 
@@ -72,18 +80,22 @@ class JobGroup:
         self._sealed = False
         self._io = ThreadPoolExecutor(16, "connector-io")
         self._sink_io = ThreadPoolExecutor(16, "sink-io")
-        self._shared = SharedResources()
+        self._disk = ThreadPoolExecutor(2, "disk")
         self._checkpoint_writer = ThreadPoolExecutor(1, "checkpoint-writer")
         self._pipelines: list[Pipeline] = []
         self._readers: dict[Hashable, SourceReader] = {}
         self._reader_of: dict[str, SourceReader] = {}
         self._sinks: dict[Hashable, RunningSink] = {}
         self._opening: dict[str, Future[None]] = {}
+        self._shared = SharedResources()
         self._status: dict[str, Any] = {"sources": [], "sinks": {}, "epoch": 0, "restarts": 0}
         self._last_barrier_ms = 0
         self._last_status_ms = 0
         self._restart_count = 0
         self._boundary_asked = False
+        self._states: dict[str, dict[str, Any]] = {}
+        self._durable_epoch = 0
+        self._ran = False
         self.last_error: PenstockError | None = None
         self._epochs = self._recover()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -138,21 +150,24 @@ class JobGroup:
             self.store.clear()
             manifest = None
         self.store.raise_incarnation()
+        intents_from = manifest.intents_from if manifest else (0, 0)
         self._intents = tuple(
-            intent for intent in self.store.intents() if intent[0] < self.store.incarnation
+            intent
+            for intent in self.store.intents()
+            if intents_from <= intent[:2] and intent[0] < self.store.incarnation
         )
         self._finished_before = set(manifest.finished) if manifest else set()
-        controller = EpochController(
+        self._durable_epoch = manifest.epoch if manifest else 0
+        return EpochController(
             store=self.store,
             writer=self._checkpoint_writer,
-            first_epoch=manifest.epoch + 1 if manifest else 1,
+            first_epoch=self._durable_epoch + 1,
             carried_sources=dict(manifest.sources) if manifest else {},
             carried=manifest.committables if manifest else (),
-            acknowledged=self._on_acknowledged,
+            finished=tuple(sorted(self._finished_before)),
+            durable=self._on_durable,
             wake=self._wake,
         )
-        controller.finished = tuple(sorted(self._finished_before))
-        return controller
 
     def _run(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -185,15 +200,25 @@ class JobGroup:
         if self._stop == "now":
             return 0.0
         self._attach_opened()
-        self._epochs.advance()
+        self._check_sinks()
+        self._epochs.advance(self.clock.now_ms(), settled=self._settled())
         wait_ms = self._poll()
         self._barrier_if_due()
-        self._epochs.advance()
         now = self.clock.now_ms()
+        self._epochs.advance(now, settled=self._settled())
+        self._finish_visible()
         if now - self._last_status_ms >= 100:
             self._last_status_ms = now
             self._refresh_status()
         return min(IDLE_WAIT_S, wait_ms / 1000)
+
+    def _check_sinks(self) -> None:
+        for sink in self._sinks.values():
+            try:
+                sink.writer.check()
+            except PenstockError as error:
+                error.at(sink.span)
+                raise
 
     # Jobs
 
@@ -225,9 +250,11 @@ class JobGroup:
         context = SinkContext(
             sink_id=sink_id,
             job_name=plan.name,
+            identity=self.store.identity,
             incarnation=self.store.incarnation,
             directory=self.store.directory,
             executor=self._sink_io,
+            disk=self._disk,
             clock=self.clock,
             wake=self._wake,
             intend=self.store.intend,
@@ -237,10 +264,9 @@ class JobGroup:
             shared=self._shared,
         )
         writer = node.sink.writer_for(node.table, node.schema, context)
-        committer = node.sink.committer(context)
-        sink = RunningSink(sink_id, node.table, writer, committer, span=node.span)
+        sink = RunningSink(sink_id, node.table, writer, span=node.span)
         self._sinks[key] = sink
-        opening = writer.open(self._epochs.open_epoch)
+        opening = writer.open()
         opening.add_done_callback(lambda _: self._wake())
         self._opening[sink_id] = opening
         return sink
@@ -256,24 +282,20 @@ class JobGroup:
             if pipeline.attached or not self._opened(pipeline):
                 continue
             if self._finished_before_restart(pipeline):
-                # Its rows were all prepared; opening the writers has committed them.
-                pipeline.job.move(JobState.FINISHED)
-                self._remove(pipeline)
-                continue
-            for source_id, node in pipeline.sources.items():
-                try:
-                    self._attach(source_id, node.source)
-                except PenstockError as error:
-                    error.at(node.span)
-                    raise
-            pipeline.attached = True
-            self._forget_settled_intents()
+                # Its sources have ended; only rows that are not visible yet are left.
+                pipeline.finished_epoch = self._durable_epoch
+            else:
+                for source_id, node in pipeline.sources.items():
+                    try:
+                        self._attach(source_id, node.source)
+                    except PenstockError as error:
+                        error.at(node.span)
+                        raise
+            pipeline.attached = self._ran = True
 
-    def _forget_settled_intents(self) -> None:
-        settled = self._sealed and all(pipeline.attached for pipeline in self._pipelines)
-        if settled and self._intents and not self._epochs.carried:
-            self.store.forget_intents(self.store.incarnation)
-            self._intents = ()
+    def _settled(self) -> bool:
+        """Whether the intents of earlier starts are settled: every sink of the script is open."""
+        return self._sealed and all(pipeline.attached for pipeline in self._pipelines)
 
     def _opened(self, pipeline: Pipeline) -> bool:
         for sink in pipeline.sinks:
@@ -288,6 +310,7 @@ class JobGroup:
                 error.at(sink.span)
                 raise
             sink.opened = True
+            sink.writer.start(self._epochs.open_epoch)
             self._epochs.carried = [c for c in self._epochs.carried if c.sink_id != sink.sink_id]
         return True
 
@@ -325,16 +348,18 @@ class JobGroup:
     # Epochs
 
     def _barrier_if_due(self) -> None:
-        if not self._epochs.may_begin or not self._reader_of:
+        if not self._epochs.idle or not any(sink.opened for sink in self._sinks.values()):
             return
         ended = [p for p in self._pipelines if p.finished_epoch is None and self._ended(p)]
         if not self._boundary_asked:
             if not (ended or self._barrier_due()):
                 return
-            for reader in self._readers.values():
-                reader.request_boundary()
+            if self._stop != "draining":
+                for reader in self._readers.values():
+                    reader.request_boundary()
             self._boundary_asked = True
-        if all(reader.at_boundary() for reader in self._readers.values()):
+        # Nothing is polled while draining: readers stand where the last barrier found them.
+        if self._stop == "draining" or all(r.at_boundary() for r in self._readers.values()):
             self._barrier([p for p in self._pipelines if p.finished_epoch is None])
 
     def _barrier_due(self) -> bool:
@@ -342,11 +367,12 @@ class JobGroup:
         since = now - self._last_barrier_ms
         if self._stop == "drain":
             return True
-        if self.interval_ms is not None:
-            return since >= self.interval_ms
-        return since >= HEARTBEAT_MS or any(
+        wanted = since >= BARRIER_SPACING_MS and any(
             sink.opened and sink.writer.barrier_wanted(now) for sink in self._sinks.values()
         )
+        if self.interval_ms is not None:
+            return wanted or since >= self.interval_ms
+        return wanted or since >= HEARTBEAT_MS
 
     def _ended(self, pipeline: Pipeline) -> bool:
         return pipeline.attached and all(
@@ -356,28 +382,45 @@ class JobGroup:
     def _barrier(self, open_pipelines: list[Pipeline]) -> None:
         epoch = self._epochs.open_epoch
         ended = [p for p in open_pipelines if self._ended(p)]
-        states: dict[str, dict[str, Any]] = {}
-        for reader in self._readers.values():
-            states.update(reader.snapshot())
+        if self._stop != "draining":
+            self._states = {
+                source_id: state
+                for reader in self._readers.values()
+                for source_id, state in reader.snapshot().items()
+            }
         for pipeline in self._pipelines:
             if pipeline in ended:
                 for edge in reversed(pipeline.operators):
                     edge.operator.finish(edge.out)
+                pipeline.finished_epoch = epoch
             pipeline.barrier(epoch)
-        preparing = [(s, s.writer.barrier(epoch)) for s in self._sinks.values() if s.opened]
-        for pipeline in ended:
-            pipeline.finished_epoch = epoch
-        self._epochs.begin(states, tuple(p.prefix.rstrip("/") for p in ended), preparing)
+        sinks = [sink for sink in self._sinks.values() if sink.opened]
+        for sink in sinks:
+            sink.writer.barrier(epoch, final=self._final(sink))
+        self._epochs.begin(self._states, tuple(p.prefix.rstrip("/") for p in ended), sinks)
         self._last_barrier_ms = self.clock.now_ms()
         self._boundary_asked = False
         if self._stop == "drain":
             self._stop = "draining"
 
-    def _on_acknowledged(self, epoch: int) -> None:
+    def _final(self, sink: RunningSink) -> bool:
+        """Whether nothing more will be written to it."""
+        return self._stop is not None or all(
+            pipeline.finished_epoch is not None
+            for pipeline in self._pipelines
+            if sink in pipeline.sinks
+        )
+
+    def _on_durable(self, epoch: int) -> None:
+        self._durable_epoch = epoch
         for reader in self._readers.values():
             reader.acknowledge(epoch)
+
+    def _finish_visible(self) -> None:
+        """End the jobs whose last rows are visible, and known to be on disk."""
         for pipeline in list(self._pipelines):
-            if pipeline.finished_epoch is not None and pipeline.finished_epoch <= epoch:
+            last = pipeline.finished_epoch
+            if last is not None and last <= min(self._durable_epoch, pipeline.visible_epoch):
                 pipeline.job.move(JobState.FINISHED)
                 self._remove(pipeline)
 
@@ -399,13 +442,21 @@ class JobGroup:
         if self._stop == "now":
             self._cancel_all()
             return True
-        if self._stop == "draining" and self._epochs.idle:
+        if self._stop == "draining" and self._drained():
             self._cancel_all()
             return True
         if self._stop == "drain" and not self._reader_of:
             self._cancel_all()
             return True
         return self._sealed and all(job.state.is_terminal for job in self.jobs)
+
+    def _drained(self) -> bool:
+        """All is visible, or durable in the spool of a table that may not load now."""
+        now = self.clock.now_ms()
+        return self._epochs.idle and not any(
+            sink.writer.committing or sink.writer.barrier_wanted(now)
+            for sink in self._sinks.values()
+        )
 
     def _cancel_all(self) -> None:
         for job in self.jobs:
@@ -414,12 +465,13 @@ class JobGroup:
     def _failed(self, error: PenstockError) -> bool:
         """Restart, or give up. True when the group has ended."""
         self.last_error = error
-        retryable = isinstance(error, NotDurableError) or (
+        retryable = isinstance(error, NotDurableError | StateWriteError) or (
             isinstance(error, ConnectorError) and error.retryable
         )
-        ran = any(pipeline.attached for pipeline in self._pipelines)
-        delay = self._restarts.delay_ms(self.clock.now_ms()) if retryable and ran else None
-        self._release(abort=True)
+        delay = self._restarts.delay_ms(self.clock.now_ms()) if retryable and self._ran else None
+        # What a manifest may list is not rolled back; recovery decides by what is on disk.
+        self._epochs.quiesce()
+        self._release(abort=not isinstance(error, OutcomeUnknownError))
         if delay is None or self._stop is not None:
             for job in self.jobs:
                 job.move(JobState.FAILED, error)
@@ -434,7 +486,11 @@ class JobGroup:
         self._refresh_status()
         with self._condition:
             self._condition.wait_for(lambda: bool(self._mail), delay / 1000)
-        self._epochs = self._recover()
+        try:
+            self._epochs = self._recover()
+        except CheckpointError as failure:
+            log.warning("state cannot be used now: %s", failure.message)
+            return self._failed(failure)
         for job in running:
             self._post(lambda job=job: self._start(job))  # type: ignore[misc]
         return False
@@ -442,8 +498,8 @@ class JobGroup:
     def _release(self, *, abort: bool) -> None:
         for reader in self._readers.values():
             reader.close()
-        for sink in self._sinks.values():
-            sink.writer.close(abort=abort)
+        closing = [sink.writer.close(abort=abort) for sink in self._sinks.values()]
+        wait(closing, RELEASE_WAIT_S)
         self._readers.clear()
         self._reader_of.clear()
         self._sinks.clear()
@@ -456,14 +512,15 @@ class JobGroup:
         self._release(abort=True)
         self._sink_io.shutdown(wait=True)
         self._io.shutdown(wait=False, cancel_futures=True)
+        self._disk.shutdown(wait=True)
         self._checkpoint_writer.shutdown(wait=True)
         all_finished = self.jobs and all(job.state is JobState.FINISHED for job in self.jobs)
         try:
             if all_finished and not self._epochs.carried:
                 number = self._epochs.open_epoch
                 self.store.write(Manifest(number, self.store.incarnation, {}, complete=True))
-            if self._stop == "draining" or all_finished:
-                self.store.forget_intents(self.store.incarnation + 1)
+            if all_finished:
+                self.store.forget_intents((self.store.incarnation + 1, 0))
         except PenstockError as error:
             self.last_error = error
             log.warning("last manifest was not written: %s", error.message)
@@ -478,5 +535,7 @@ class JobGroup:
             "sources": list(progress.values()),
             "sinks": sinks,
             "epoch": self._epochs.open_epoch,
+            "durable_epoch": self._durable_epoch,
+            "warning": self._epochs.warning,
             "restarts": self._restart_count,
         }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.changelog import ChangelogBatch
-    from penstock.connectors.base import Committer, SinkWriter
+    from penstock.connectors.base import SinkWriter
     from penstock.errors import Span
     from penstock.operators import Operator, Output
     from penstock.plan.physical import PhysicalPlan, PlanNode
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RunningSink:
-    """A writer and its committer; several sink nodes on one target share it.
+    """A writer; several sink nodes on one target share it.
 
     `span` is where the script declares the table, for errors.
     """
@@ -30,7 +30,6 @@ class RunningSink:
     sink_id: str
     table: str
     writer: SinkWriter
-    committer: Committer
     opened: bool = False
     rows: int = 0
     span: Span | None = None
@@ -112,6 +111,11 @@ class Pipeline:
         """An epoch ends: operators hand on what belongs to it, sources first."""
         for edge in reversed(self.operators):
             edge.operator.barrier(Barrier(epoch), edge.out)
+
+    @property
+    def visible_epoch(self) -> int:
+        """The last epoch whose rows are visible in every target."""
+        return min(sink.writer.visible_epoch for sink in self.sinks)
 
     @property
     def full(self) -> bool:

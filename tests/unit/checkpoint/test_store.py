@@ -54,7 +54,7 @@ def test_incarnations_rise_and_intents_survive(store: CheckpointStore) -> None:
     assert store.raise_incarnation() == 2
     store.intend(3, 0)
     assert store.intents() == ((1, 1, 0), (1, 2, 1), (2, 3, 0))
-    store.forget_intents(2)
+    store.forget_intents((2, 0))
     assert store.intents() == ((2, 3, 0),)
 
 

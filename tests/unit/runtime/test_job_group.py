@@ -89,9 +89,6 @@ class TargetSink:
     def writer_for(self, table: str, schema: Schema, context: SinkContext) -> TargetWriter:
         return TargetWriter(self, context)
 
-    def committer(self, context: SinkContext) -> TargetWriter:
-        return TargetWriter(self, context)
-
 
 def done(value: Any = None, error: BaseException | None = None) -> Future[Any]:
     future: Future[Any] = Future()
@@ -106,10 +103,17 @@ class TargetWriter:
     def __init__(self, sink: TargetSink, context: SinkContext) -> None:
         self.sink, self.context = sink, context
         self.rows: list[int] = []
+        self.entries: list[Committable] = []
+        self.visible_epoch = 0
+        self.failure: ConnectorError | None = None
 
     full = False
+    oldest_open_epoch = None
 
-    def open(self, first_epoch: int) -> Future[None]:
+    def start(self, epoch: int) -> None:
+        self.visible_epoch = epoch - 1
+
+    def open(self) -> Future[None]:
         listed = {c.payload["label"] for c in self.context.recovered.committables}
         for committable in self.context.recovered.committables:
             self._commit(committable)
@@ -123,30 +127,40 @@ class TargetWriter:
     def barrier_wanted(self, now_ms: int) -> bool:
         return len(self.rows) >= self.sink.every
 
-    def next_deadline_ms(self) -> int | None:
-        return None
-
-    def barrier(self, epoch: int) -> Future[list[Committable]]:
+    def barrier(self, epoch: int, *, final: bool) -> None:
+        self.epoch = epoch
         if not self.rows:
-            return done([])
+            return
         if epoch == self.sink.target.fail_prepare_of:
             self.sink.target.fail_prepare_of = None
-            return done(error=ConnectorError("could not prepare", retryable=True))
+            self.failure = ConnectorError("could not prepare", retryable=True)
+            return
         label = f"{self.context.incarnation}-{epoch}"
         self.context.intend(epoch, 0)
         self.sink.target.prepared[label], self.rows = self.rows, []
-        return done([Committable(self.context.sink_id, epoch, {"label": label})])
+        self.entries.append(Committable(self.context.sink_id, epoch, {"label": label}))
 
-    def discard(self, committables: Any) -> Future[None]:
-        return done()
+    def listed(self, epoch: int) -> tuple[Committable, ...]:
+        self.check()
+        return tuple(self.entries)
 
-    def commit(self, committables: Any) -> Future[None]:
-        for committable in committables:
+    def commit(self, epoch: int) -> None:
+        for committable in self.entries:
             if committable.epoch == self.sink.target.fail_commit_of:
                 self.sink.target.fail_commit_of = None
-                return done(error=ConnectorError("could not commit", retryable=True))
+                self.failure = ConnectorError("could not commit", retryable=True)
+                return
             self._commit(committable)
-        return done()
+        self.entries.clear()
+        self.visible_epoch = epoch
+
+    @property
+    def committing(self) -> bool:
+        return bool(self.entries)
+
+    def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
     def _commit(self, committable: Committable) -> None:
         label = committable.payload["label"]
@@ -157,7 +171,8 @@ class TargetWriter:
     def status(self) -> dict[str, Any]:
         return {"rows": len(self.sink.target.visible)}
 
-    def close(self, *, abort: bool) -> None: ...
+    def close(self, *, abort: bool) -> Future[None]:
+        return done()
 
 
 def plan(end: int, target: Target) -> PhysicalPlan:

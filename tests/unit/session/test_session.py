@@ -6,7 +6,7 @@ import pytest
 
 from penstock.changelog import ChangelogBatch
 from penstock.clock import SystemClock
-from penstock.connectors.base import RecoveredSink, SinkContext, SourceContext
+from penstock.connectors.base import RecoveredSink, SharedResources, SinkContext, SourceContext
 from penstock.errors import OptionError, SqlError, UnsupportedFeatureError, ValidationError
 from penstock.operators import OperatorContext
 from penstock.plan import PhysicalPlan, SinkNode, SourceNode, TransformNode
@@ -51,21 +51,26 @@ class FakeRunner:
             context = SinkContext(
                 node.sink_id,
                 plan.name,
+                "id",
                 1,
                 folder,
+                pool,
                 pool,
                 SystemClock(),
                 lambda: None,
                 lambda *_: None,
                 None,
                 RecoveredSink(),
+                pool,
+                SharedResources(),
             )
             writer = node.sink.writer_for(node.table, node.schema, context)
-            writer.open(1).result()
+            writer.open().result()
+            writer.start(1)
             for batch in self._batches(plan, node.input, folder, pool):
                 assert batch.rows.schema.types == node.schema.arrow().types
                 writer.write(batch)
-            writer.barrier(1).result()
+            writer.barrier(1, final=True)
             writer.close(abort=False)
 
     def _batches(

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import queue
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from penstock.connectors.base import Committable, SinkContext
+from penstock.connectors.base import ImmediateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator
 
     from penstock.changelog import ChangelogBatch
+    from penstock.connectors.base import SinkContext
     from penstock.types import Schema
 
 QUEUE_BATCHES_MAX = 64
-
-
-def _done(value: Any = None) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(value)
-    return future
 
 
 class CollectSink:
@@ -52,19 +46,13 @@ class CollectSink:
     def writer_for(self, table: str, schema: Schema, context: SinkContext) -> _Writer:  # noqa: ARG002
         return _Writer(self._batches)
 
-    def committer(self, context: SinkContext) -> _Committer:  # noqa: ARG002
-        return _Committer()
 
-
-class _Writer:
+class _Writer(ImmediateWriter):
     """Puts batches into the queue; full while the reader lags."""
 
     def __init__(self, batches: queue.SimpleQueue[ChangelogBatch]) -> None:
+        super().__init__()
         self._batches = batches
-        self.rows = 0
-
-    def open(self, first_epoch: int) -> Future[None]:  # noqa: ARG002
-        return _done()
 
     def write(self, batch: ChangelogBatch) -> None:
         self.rows += batch.num_rows
@@ -73,26 +61,3 @@ class _Writer:
     @property
     def full(self) -> bool:
         return self._batches.qsize() >= QUEUE_BATCHES_MAX
-
-    def barrier_wanted(self, now_ms: int) -> bool:  # noqa: ARG002
-        return False
-
-    def next_deadline_ms(self) -> int | None:
-        return None
-
-    def barrier(self, epoch: int) -> Future[list[Committable]]:  # noqa: ARG002
-        return _done([])
-
-    def discard(self, committables: Sequence[Committable]) -> Future[None]:  # noqa: ARG002
-        return _done()
-
-    def status(self) -> dict[str, Any]:
-        return {"rows": self.rows}
-
-    def close(self, *, abort: bool) -> None:
-        """Rows not taken yet stay takeable."""
-
-
-class _Committer:
-    def commit(self, committables: Sequence[Committable]) -> Future[None]:  # noqa: ARG002
-        return _done()

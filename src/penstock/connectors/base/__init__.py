@@ -1,10 +1,11 @@
 """The contract between connectors and the engine.
 
 `Connector` declares what a connector can do; `Source`/`SourceReader` and
-`Sink`/`SinkWriter`/`Committer` are what it runs.
+`Sink`/`SinkWriter` are what it runs.
 """
 
 from penstock.connectors.base.connector import Connector, TableDescriptor
+from penstock.connectors.base.immediate import ImmediateWriter
 from penstock.connectors.base.inspection import (
     Finding,
     Inspection,
@@ -18,7 +19,6 @@ from penstock.connectors.base.registry import connector_names, find_connector
 from penstock.connectors.base.shared import SharedResources
 from penstock.connectors.base.sink import (
     Committable,
-    Committer,
     RecoveredSink,
     Sink,
     SinkContext,
@@ -36,10 +36,10 @@ from penstock.connectors.base.source import (
 
 __all__ = [
     "Committable",
-    "Committer",
     "Connector",
     "Emit",
     "Finding",
+    "ImmediateWriter",
     "Inspection",
     "KeyModel",
     "MetadataColumn",

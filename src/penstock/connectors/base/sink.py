@@ -1,31 +1,36 @@
 """What a sink promises: the epoch protocol.
 
-The engine thread calls `write`, `barrier` and the properties; none blocks. A writer encodes and
-sends on the sink I/O pool and reports through futures. The order per sink is
-`write* barrier(n) write* barrier(n+1)`; `commit(n)` comes after `barrier(n)` resolved and the
-manifest holding its committables is durable, and before `commit(n+1)`.
+The engine thread calls everything here; nothing blocks. A writer encodes, spools and sends on the
+pools it is given. The order per sink is `open start(n) write* barrier(n) listed(n)* commit(n)`,
+where `write`s of epoch n+1 may come between `barrier(n)` and `commit(n)`, and `barrier(n+1)` only
+after `commit(n)`.
+
+No table waits for another: a writer that cannot prepare an epoch soon lists its rows where they
+are durable (the spool) and prepares them in a later epoch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from penstock.connectors.base.shared import SharedResources
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable
     from concurrent.futures import Executor, Future
     from pathlib import Path
 
     from penstock.changelog import ChangelogBatch
     from penstock.clock import Clock
+    from penstock.connectors.base.shared import SharedResources
     from penstock.types import Schema
 
 
 @dataclass(frozen=True, slots=True)
 class Committable:
-    """Something prepared and not yet visible; `payload` is JSON-able and the sink's own."""
+    """Rows of a sink that are not acknowledged: prepared, or durable and still to be sent.
+
+    `payload` is JSON-able and the sink's own.
+    """
 
     sink_id: str
     epoch: int
@@ -37,7 +42,7 @@ class RecoveredSink:
     """What recovery found on disk for one sink.
 
     Args:
-        committables: Listed in the last manifest and not acknowledged, in commit order: commit.
+        committables: What the last manifest lists, in commit order.
         intents: (incarnation, epoch, attempt) that may have begun a transaction. Those whose
             label is not among `committables` must be aborted.
     """
@@ -53,41 +58,48 @@ class SinkContext:
     Args:
         sink_id: Stable name of the sink in the job.
         job_name: Default label prefix.
+        identity: Of the job's directory, for names that no other job may have.
         incarnation: Raised and fsynced at every start of the job, before the first begin.
         directory: Folder of the job for the sink's own files (the spool).
-        executor: The sink I/O pool.
+        executor: The sink I/O pool: calls to the target.
+        disk: The disk pool: writes to the job's folder, never behind a call to the target.
         clock: The door to time.
-        wake: Call from any thread: a future or a property changed.
-        intend: Log durably that (epoch, attempt) may begin transactions; call from the pool,
+        wake: Call from any thread: something changed.
+        intend: Log durably that (epoch, attempt) may begin transactions; call from a pool,
             before every begin; cheap when already logged.
         checkpoint_interval_ms: Set by the user, else None: then the gate ends epochs.
         recovered: What recovery found; the writer settles it before its first begin.
-        io: The connector I/O pool, for other blocking calls; None: `executor` serves both.
+        io: The connector I/O pool, for other blocking calls.
         shared: What the sinks of the job group use together.
     """
 
     sink_id: str
     job_name: str
+    identity: str
     incarnation: int
     directory: Path
     executor: Executor
+    disk: Executor
     clock: Clock
     wake: Callable[[], None]
     intend: Callable[[int, int], None]
     checkpoint_interval_ms: int | None
     recovered: RecoveredSink
-    io: Executor | None = None
-    shared: SharedResources = field(default_factory=SharedResources)
+    io: Executor
+    shared: SharedResources
 
 
 class SinkWriter(Protocol):
-    """Writes one table's changes. `first_epoch` of a fresh writer is given to `open`."""
+    """Writes one table's changes."""
 
-    def open(self, first_epoch: int) -> Future[None]:
-        """Connect, validate against the target, settle recovered transactions."""
+    def open(self) -> Future[None]:
+        """Connect, validate against the target, settle what recovery found."""
+
+    def start(self, epoch: int) -> None:
+        """It is open, and `epoch` too: rows and barriers follow."""
 
     def write(self, batch: ChangelogBatch) -> None:
-        """Take rows of the current epoch; buffers, never blocks."""
+        """Take rows of the open epoch; buffers, never blocks."""
 
     @property
     def full(self) -> bool:
@@ -96,30 +108,49 @@ class SinkWriter(Protocol):
     def barrier_wanted(self, now_ms: int) -> bool:
         """The gate: rows wait and their time has come."""
 
-    def next_deadline_ms(self) -> int | None:
-        """When `barrier_wanted` may turn true without a further write; None: never."""
+    def barrier(self, epoch: int, *, final: bool) -> None:
+        """End the open epoch. With `final` its rows go now, whatever the interval: the job ends."""
 
-    def barrier(self, epoch: int) -> Future[list[Committable]]:
-        """End `epoch`: end loads, prepare. Resolves to what must be committed, [] if nothing."""
+    def listed(self, epoch: int) -> tuple[Committable, ...] | None:
+        """Everything not acknowledged up to `epoch`, in commit order, for its manifest.
 
-    def discard(self, committables: Sequence[Committable]) -> Future[None]:
-        """Roll back what was prepared: its manifest did not become durable (before rename)."""
+        None: not decided yet; ask again. An answer is never taken back: what it lists may be in a
+        durable manifest and is not aborted by `close`.
+
+        Raises:
+            PenstockError: The rows cannot be delivered.
+        """
+
+    def commit(self, epoch: int) -> None:
+        """The manifest of `epoch` is durable: commit what it lists, in order.
+
+        A commit may repeat: same label, same effect.
+        """
+
+    @property
+    def visible_epoch(self) -> int:
+        """The last ended epoch whose rows, and all before, are visible in the target."""
+
+    @property
+    def committing(self) -> bool:
+        """Whether something prepared is not acknowledged yet."""
+
+    @property
+    def oldest_open_epoch(self) -> int | None:
+        """The epoch of an intent whose transaction is open and not listed; None without one."""
+
+    def check(self) -> None:
+        """Raise what failed on a pool since the last call, if anything did.
+
+        Raises:
+            PenstockError: The job must restart or end.
+        """
 
     def status(self) -> dict[str, Any]:
         """For the live view: rows, bytes, last_commit_ms, versions, version_limit, interval_ms."""
 
-    def close(self, *, abort: bool) -> None:
-        """Release; with `abort` roll back what is open and unprepared. May be called twice."""
-
-
-class Committer(Protocol):
-    """Makes prepared things visible. A commit may repeat: same label, same effect."""
-
-    def commit(self, committables: Sequence[Committable]) -> Future[None]:
-        """Commit in order; resolves when all are visible.
-
-        Raises (through the future): ConnectorError retryable or not.
-        """
+    def close(self, *, abort: bool) -> Future[None]:
+        """Release; with `abort` roll back what is open and unlisted. May be called twice."""
 
 
 class Sink(Protocol):
@@ -133,6 +164,3 @@ class Sink(Protocol):
 
     def writer_for(self, table: str, schema: Schema, context: SinkContext) -> SinkWriter:
         """A writer for rows of that schema."""
-
-    def committer(self, context: SinkContext) -> Committer:
-        """The committer."""

@@ -26,11 +26,15 @@ class Bodies:
         options: Of the sink.
         layout: Of the rows' fields.
         table: `database.table`, for messages.
+
+    Attributes:
+        columns: Names of a chunk's columns, `__op` included where it is sent.
     """
 
     def __init__(self, options: StarRocksOptions, layout: Layout, table: str) -> None:
         self._options = options
         self._layout = layout
+        self.columns = layout.names
         self._table = table
         self._names = [layout.names[place] for place in layout.order]
         self._raw = [layout.forms[place] is Form.JSON for place in layout.order]

@@ -1,91 +1,113 @@
-"""The committer: makes prepared transactions visible, in order, however often it is asked."""
+"""The committer: makes visible what a durable manifest lists, in order, however often asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.connectors.starrocks.load_api import LoadApi
+import pyarrow as pa
+
+from penstock.connectors.starrocks.changes import Chunk
+from penstock.connectors.starrocks.load_api import BACK_PRESSURE, LoadApi
+from penstock.connectors.starrocks.loader import check_rows
+from penstock.connectors.starrocks.outbox import Entry, EntryKind
 from penstock.errors import ConnectorError
 from penstock.wire.stream_load import LoadState, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Iterator
 
     from penstock.clock import Clock
-    from penstock.connectors.base import Committable, SinkContext
+    from penstock.connectors.starrocks.bodies import Bodies
     from penstock.connectors.starrocks.gate import FlushGate
-    from penstock.connectors.starrocks.writer import Progress
+    from penstock.connectors.starrocks.options import StarRocksOptions
 
+LOST = "transaction-lost"
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PATIENCE_S = 60.0
 _PUBLISH_PATIENCE_S = 600.0
+_LOAD_BYTES = 32 << 20
 
 
-class StarRocksCommitter:
-    """Commits by label; an unclear answer is settled by asking for the label's state."""
+@dataclass(slots=True)
+class Progress:
+    """What the committer tells the writer and the live view."""
+
+    last_commit_ms: int | None = None
+    commits: int = 0
+    warning: str = ""
+
+
+class Committer:
+    """Commits entries of one table; blocks. An unclear answer is settled by the label's state.
+
+    Args:
+        api: Calls for the table.
+        bodies: Bodies of plain loads.
+        options: Of the sink.
+        clock: The door to time.
+        gate: Told of what became visible.
+        progress: What others read.
+    """
 
     def __init__(
         self,
-        api_for: Callable[[str, str], LoadApi],
-        context: SinkContext,
-        progress: Progress,
+        api: LoadApi,
+        bodies: Bodies,
+        options: StarRocksOptions,
+        clock: Clock,
         gate: FlushGate,
-        publish_timeout_ms: int,
+        progress: Progress,
     ) -> None:
-        self._api_for = api_for
-        self._context = context
-        self._progress = progress
+        self._api = api
+        self._bodies = bodies
+        self._options = options
+        self._clock = clock
         self._gate = gate
-        self._publish_timeout_ms = publish_timeout_ms
+        self._progress = progress
+        self.stopped = False
 
-    def commit(self, committables: Sequence[Committable]) -> Future[None]:
-        return self._context.executor.submit(self._commit_and_wake, list(committables))
-
-    def _commit_and_wake(self, committables: Sequence[Committable]) -> None:
-        try:
-            self.commit_now(committables)
-        finally:
-            self._context.wake()
-
-    def commit_now(self, committables: Sequence[Committable]) -> None:
-        """Commit and wait until visible; blocks.
+    def commit(self, entry: Entry) -> None:
+        """Commit and wait until it is visible.
 
         Raises:
-            ConnectorError: Not retryable where StarRocks aborted or forgot the transaction.
+            ConnectorError: StarRocks aborted or forgot it (code LOST), or did not answer in time.
+            DataError: A plain load was refused for its rows.
         """
-        for committable in committables:
-            payload = committable.payload
-            api = self._api_for(str(payload["db"]), str(payload["table"]))
-            started = self._clock.monotonic()
-            self._commit_one(api, str(payload["label"]), int(payload["rows"]))
-            self._gate.published(1000 * (self._clock.monotonic() - started))
-            self._progress.last_commit_ms = self._clock.now_ms()
-            self._progress.commits += 1
+        started = self._clock.monotonic()
+        versions = 1
+        if entry.kind is EntryKind.TRANSACTION:
+            self._commit_transaction(entry)
+        else:
+            versions = self._load(entry)
+        self._gate.published(1000 * (self._clock.monotonic() - started) / versions, versions)
+        self._progress.last_commit_ms = self._clock.now_ms()
+        self._progress.commits += 1
+        self._progress.warning = ""
 
-    @property
-    def _clock(self) -> Clock:
-        return self._context.clock
+    # Transactions
 
-    def _commit_one(self, api: LoadApi, label: str, rows: int) -> None:
+    def _commit_transaction(self, entry: Entry) -> None:
+        label = entry.label
         headers = {}
-        if self._publish_timeout_ms > 0:
-            headers["timeout"] = str(max(1, self._publish_timeout_ms // 1000))
+        if self._options.publish_timeout_ms > 0:
+            headers["timeout"] = str(max(1, self._options.publish_timeout_ms // 1000))
         deadline = self._clock.monotonic() + _PATIENCE_S
         publish_deadline = self._clock.monotonic() + _PUBLISH_PATIENCE_S
-        turn = 0
         said = ""
         ask = True
-        while True:
+        for pause in self._pauses():
             failure: ConnectorError | None = None
             state = None
+            reason = ""
             try:
                 if ask:
-                    answer = api.commit(label, headers)
+                    answer = self._api.commit(label, headers)
                     if answer.outcome is Outcome.OK:
+                        self._same(entry, answer.txn_id)
                         return
                     said = f"{answer.status}: {answer.message}"
-                state, reason = api.state(label)
+                state, reason = self._api.state(label)
             except ConnectorError as error:
                 if not error.retryable:
                     raise
@@ -95,32 +117,107 @@ class StarRocksCommitter:
             if state is LoadState.VISIBLE:
                 return
             if state in {LoadState.UNKNOWN, LoadState.ABORTED}:
-                raise self._lost(api, label, rows, state, reason or said)
+                raise lost(self._api.name, entry, state, reason or said)
             ask = state is not LoadState.COMMITTED
             if ask and now > deadline:
-                raise failure or self._late(api, label, said or f"state {state}")
+                raise failure or self._late(label, said or f"state {state}")
             if now > publish_deadline:
-                raise self._late(api, label, said or "COMMITTED")
-            self._clock.sleep(_PAUSES_S[min(turn, len(_PAUSES_S) - 1)])
-            turn += 1
+                raise self._late(label, said or "COMMITTED")
+            self._clock.sleep(pause)
 
-    def _late(self, api: LoadApi, label: str, said: str) -> ConnectorError:
+    def _same(self, entry: Entry, txn_id: int) -> None:
+        """A label says nothing by itself: another job may have used it after StarRocks forgot."""
+        if -1 not in {entry.txn_id, txn_id} and entry.txn_id != txn_id:
+            raise ConnectorError(
+                f'label "{entry.label}" belongs to transaction {txn_id}, not to ours',
+                retryable=False,
+                code="label-taken",
+                detail=f"Ours is transaction {entry.txn_id} of {entry.rows} rows.",
+                hint="Another job uses the same label prefix; set 'sink.label-prefix'.",
+            )
+
+    def _late(self, label: str, said: str) -> ConnectorError:
         return ConnectorError(
-            f"could not commit a transaction on {api.name} in time",
+            f"could not commit a transaction on {self._api.name} in time",
             retryable=True,
             code="commit-late",
             detail=f"StarRocks says: {said}\nlabel {label}",
         )
 
-    def _lost(
-        self, api: LoadApi, label: str, rows: int, state: LoadState | None, said: str
-    ) -> ConnectorError:
-        what = "aborted" if state is LoadState.ABORTED else "does not know any more"
-        return ConnectorError(
-            f"StarRocks {what} a prepared transaction of {rows} rows on {api.name}",
-            retryable=False,
-            code="transaction-lost",
-            detail=f"StarRocks says: {said}\nlabel {label}",
-            hint="Compare the table with its source; start the job afresh to load the rows again, "
-            "and raise 'prepared_timeout' if the job was down for long.",
-        )
+    # Plain loads: a manifest lists the label before its rows are sent, so that recovery asks for it
+
+    def _load(self, entry: Entry) -> int:
+        """Send the entry's rows; how many loads that took."""
+        number = 0
+        for number, batches in enumerate(_groups(entry), 1):
+            self._load_one(f"{entry.label}-{number}", batches)
+        return max(number, 1)
+
+    def _load_one(self, label: str, batches: list[pa.RecordBatch]) -> None:
+        table = pa.Table.from_batches(batches).combine_chunks()
+        columns = table.to_batches()[0].columns if table.num_rows else []
+        if not columns:
+            return
+        deadline = self._clock.monotonic() + _PATIENCE_S
+        chunk = Chunk(columns, table.num_rows)
+        dialect = self._bodies.choose(chunk)
+        failures = 0
+        for pause in self._pauses():
+            try:
+                state, _ = self._api.state(label)
+                if state is LoadState.VISIBLE:
+                    return
+                if state is LoadState.COMMITTED:
+                    self._clock.sleep(pause)
+                    continue
+                if state in {LoadState.PREPARE, LoadState.PREPARED}:
+                    self._api.settle(label)
+                headers, body = self._bodies.encode(chunk, dialect)
+                answer = self._api.stream_load(label, headers, body)
+                check_rows(self._api, self._options, label, table.num_rows, answer)
+                if answer.outcome is Outcome.OK:
+                    return
+            except ConnectorError as error:
+                if error.code == BACK_PRESSURE:
+                    self._gate.refused(error.detail)
+                failures += error.code != BACK_PRESSURE
+                limited = self._options.is_set(type(self._options).max_retries)
+                spent = limited and failures > self._options.max_retries
+                late = error.code != BACK_PRESSURE and self._clock.monotonic() > deadline
+                if not error.retryable or spent or late:
+                    raise
+                self._progress.warning = f"{error.message}: {error.detail}"
+            self._clock.sleep(pause)
+
+    def _pauses(self) -> Iterator[float]:
+        yield from _PAUSES_S
+        while not self.stopped:
+            yield _PAUSES_S[-1]
+        raise ConnectorError("the sink is closed", retryable=True, code="sink-closed")
+
+
+def lost(table: str, entry: Entry, state: LoadState | None, said: str) -> ConnectorError:
+    """The error for a prepared transaction that StarRocks aborted or forgot."""
+    what = "aborted" if state is LoadState.ABORTED else "does not know any more"
+    return ConnectorError(
+        f"StarRocks {what} a prepared transaction of {entry.rows} rows on {table}",
+        retryable=True,
+        code=LOST,
+        detail=f"StarRocks says: {said}\nlabel {entry.label}",
+    )
+
+
+def _groups(entry: Entry) -> Iterator[list[pa.RecordBatch]]:
+    """The entry's batches in groups of one load each; the same ones after a restart."""
+    group: list[pa.RecordBatch] = []
+    size = 0
+    for segment in entry.segments:
+        for index in range(segment.frame_count):
+            batch = segment.read(index)
+            if group and size + batch.nbytes > _LOAD_BYTES:
+                yield group
+                group, size = [], 0
+            group.append(batch)
+            size += int(batch.nbytes)
+    if group:
+        yield group

@@ -96,6 +96,13 @@ class StarRocksOptions(LoadProperties):
         False,
         "The gate chooses the interval even where one is set.",
     )
+    spool_bytes = Option(
+        "sink.spool.max-bytes",
+        integer,
+        2 << 30,
+        "Bytes of rows on disk that StarRocks has not acknowledged; from there the source waits.",
+        at_least(64 << 20),
+    )
     enqueue_timeout_ms = Option(
         "sink.buffer-flush.enqueue-timeout-ms",
         integer,

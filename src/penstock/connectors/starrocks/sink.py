@@ -1,45 +1,89 @@
-"""The sink: options and schema; builds the writer and the committer, and what they share."""
+"""The sink: options and schema; builds a writer, and what it works with."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock.connectors.starrocks.bodies import Bodies
+from penstock.connectors.starrocks.budget import TransactionSlots
 from penstock.connectors.starrocks.changes import ChangeRules
-from penstock.connectors.starrocks.committer import StarRocksCommitter
+from penstock.connectors.starrocks.committer import Committer
 from penstock.connectors.starrocks.gate import FlushGate, GateSettings
-from penstock.connectors.starrocks.layout import check_properties, condition_of, make_layout
+from penstock.connectors.starrocks.labels import Labels
+from penstock.connectors.starrocks.layout import (
+    Layout,
+    check_properties,
+    condition_of,
+    make_layout,
+)
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
+from penstock.connectors.starrocks.loader import Loader
 from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
+from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Recovery
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
-from penstock.connectors.starrocks.transaction import Transactions
-from penstock.connectors.starrocks.writer import Progress, StarRocksWriter
-from penstock.errors import ValidationError
+from penstock.connectors.starrocks.writer import StarRocksWriter
+from penstock.errors import OptionError, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
-    from penstock.clients.http import HttpClient
     from penstock.connectors.base import SinkContext, TableDescriptor
+    from penstock.connectors.starrocks.committer import Progress
+    from penstock.connectors.starrocks.outbox import Outbox
     from penstock.types import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A writer's way to its table, once the table was checked.
+
+    Args:
+        transactions: The server has them and the user wants them.
+        api: Calls for the table.
+        rules: How changes become rows.
+        bodies: Encodes loads.
+        labels: Names labels.
+        loader: Fills transactions.
+        committer: Commits them.
+        recovery: Settles what an earlier start left.
+        slots: Caps the open transactions of the database.
+        close: Ends kept connections.
+    """
+
+    transactions: bool
+    api: LoadApi
+    rules: ChangeRules
+    bodies: Bodies
+    labels: Labels
+    loader: Loader
+    committer: Committer
+    recovery: Recovery
+    slots: TransactionSlots
+    close: Callable[[], None]
 
 
 class StarRocksSink:
     """A StarRocks table to write; touches no network before the writer opens."""
 
     def __init__(
-        self, path: str, schema: Schema, options: StarRocksOptions, zone: str = "UTC"
+        self,
+        path: str,
+        schema: Schema,
+        options: StarRocksOptions,
+        zone: str = "UTC",
+        on_unknown: str = "fail",
     ) -> None:
         self.path = path
         self.schema = schema
         self.options = options
         self.zone = zone
-        self.progress = Progress()
+        self._on_unknown = on_unknown
         self._gate: FlushGate | None = None
-        self._http: HttpClient | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -50,7 +94,16 @@ class StarRocksSink:
             OptionError: An option is wrong.
         """
         options = StarRocksOptions(table.options)
-        return cls(table.path, table.schema, options, options.zone_of(table.settings))
+        on_unknown = table.settings.get(ON_UNKNOWN_KEY, "fail").lower()
+        if on_unknown not in CHOICES:
+            raise OptionError(
+                f"invalid value '{on_unknown}' of setting '{ON_UNKNOWN_KEY}'",
+                key=ON_UNKNOWN_KEY,
+                code="invalid-option",
+                detail=f"Known: {', '.join(CHOICES)}.",
+            )
+        zone = options.zone_of(table.settings)
+        return cls(table.path, table.schema, options, zone, on_unknown)
 
     @property
     def share_key(self) -> Hashable:
@@ -61,16 +114,6 @@ class StarRocksSink:
     def writer_for(self, table: str, schema: Schema, context: SinkContext) -> StarRocksWriter:  # noqa: ARG002
         """A writer for rows of that schema."""
         return StarRocksWriter(self, schema, context)
-
-    def committer(self, context: SinkContext) -> StarRocksCommitter:
-        """The committer."""
-        return StarRocksCommitter(
-            lambda database, table: self._api(context, database, table),
-            context,
-            self.progress,
-            self.gate(context),
-            self.options.publish_timeout_ms,
-        )
 
     def gate(self, context: SinkContext) -> FlushGate:
         """The gate of the table; it outlives its writers, so that a restart forgets nothing."""
@@ -103,8 +146,66 @@ class StarRocksSink:
         options = self.options
         return ("starrocks-versions", tuple(options.jdbc_url.hosts), options.username)
 
-    def connect(self, schema: Schema, context: SinkContext) -> Transactions:
-        """Check the target and build what a writer needs; blocks, on the pool."""
+    def connect(
+        self,
+        schema: Schema,
+        context: SinkContext,
+        outbox: Outbox,
+        progress: Progress,
+        open_epoch: Callable[[], int],
+    ) -> Link:
+        """Check the target and build what a writer needs; blocks, on the pool.
+
+        Args:
+            schema: Of the rows.
+            context: Of the writer.
+            outbox: Where the loader takes rows from.
+            progress: What the committer tells.
+            open_epoch: The epoch that is open, when asked.
+
+        Raises:
+            ValidationError: The target's columns or keys do not fit.
+            ConnectorError: StarRocks cannot be reached, or refuses the user.
+        """
+        options = self.options
+        layout, rules = self._shape(schema)
+        http = load_client(options, context.clock)
+        api = LoadApi(
+            http,
+            options.database,
+            options.table,
+            context.clock,
+            sanitize=options.sanitize_error_log,
+        )
+        bodies = Bodies(options, layout, api.name)
+        labels = Labels(options, context, self.path)
+        gate = self.gate(context)
+        committer = Committer(api, bodies, options, context.clock, gate, progress)
+        slots = context.shared.acquire(self.slots_key, TransactionSlots)
+        loader = Loader(api, outbox, labels, bodies, options, context, slots, gate, open_epoch)
+        recovery = Recovery(
+            api, committer, options, keyed=bool(rules.keys), on_unknown=self._on_unknown
+        )
+        return Link(
+            transactions=self.wants_transactions and api.supports_transactions(),
+            api=api,
+            rules=rules,
+            bodies=bodies,
+            labels=labels,
+            loader=loader,
+            committer=committer,
+            recovery=recovery,
+            slots=slots,
+            close=http.close,
+        )
+
+    @property
+    def slots_key(self) -> Hashable:
+        """Under which the writers of a database share `TransactionSlots`."""
+        options = self.options
+        return ("starrocks-transactions", options.load_url, options.database)
+
+    def _shape(self, schema: Schema) -> tuple[Layout, ChangeRules]:
         options = self.options
         connection = TargetConnection(options)
         try:
@@ -139,25 +240,7 @@ class StarRocksSink:
             forms=layout.forms,
             zone=self.zone,
         )
-        api = self._api(context, options.database, options.table)
-        return Transactions(
-            api,
-            options,
-            context,
-            self.path,
-            layout,
-            rules,
-            self.committer(context),
-            gate=self.gate(context),
-            supported=self.wants_transactions and api.supports_transactions(),
-        )
-
-    def disconnect(self) -> None:
-        """Close kept connections; later calls open new ones."""
-        with self._lock:
-            http, self._http = self._http, None
-        if http is not None:
-            http.close()
+        return layout, rules
 
     @property
     def wants_transactions(self) -> bool:
@@ -166,11 +249,3 @@ class StarRocksSink:
         if options.version == "v1":
             return False
         return options.semantic == "exactly-once" or options.use_transactions
-
-    def _api(self, context: SinkContext, database: str, table: str) -> LoadApi:
-        options = self.options
-        with self._lock:
-            if self._http is None:
-                self._http = load_client(options, context.clock)
-            http = self._http
-        return LoadApi(http, database, table, context.clock, sanitize=options.sanitize_error_log)

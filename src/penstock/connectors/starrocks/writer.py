@@ -1,54 +1,59 @@
-"""The writer: buffers an epoch, loads it in one transaction, prepares it at the barrier.
+"""The writer: what the engine thread sees of a table's sink.
 
-The engine thread fills epochs; one task at a time on the sink I/O pool (the lane) sends them.
+Rows go to the spool (disk lane), from there into transactions (load lane), and are made visible
+behind a durable manifest (commit lane). The three lanes meet in the outbox.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-from collections import deque
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from penstock.connectors.base import Committable
-from penstock.connectors.starrocks.changes import Chunk, make_chunk
-from penstock.connectors.starrocks.transaction import EpochRows, Transactions
-from penstock.errors import ConnectorError, PenstockError
+from penstock.connectors.starrocks.budget import MemoryBudget
+from penstock.connectors.starrocks.changes import make_chunk
+from penstock.connectors.starrocks.committer import Progress
+from penstock.connectors.starrocks.lane import Lane
+from penstock.connectors.starrocks.outbox import EntryKind, Outbox
+from penstock.errors import PenstockError
+from penstock.state import Spool, SpoolFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from penstock.changelog import ChangelogBatch
     from penstock.connectors.base import SinkContext
     from penstock.connectors.starrocks.observer import ClusterObserver
-    from penstock.connectors.starrocks.sink import StarRocksSink
+    from penstock.connectors.starrocks.outbox import Entry
+    from penstock.connectors.starrocks.sink import Link, StarRocksSink
+    from penstock.state import Segment
     from penstock.types import Schema
 
+_BUDGET_KEY = ("starrocks", "memory")
 _LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 8 << 20
-T = TypeVar("T")
+_SMALL_CHUNK_BYTES = 256 << 10
+_OBSERVE_MS = 1000
+_PATIENCE_MS = 1000
+_STUCK_MS = 5000
+_LABELS_MAX = 2  # one being committed, one prepared and waiting
+_DISK_PAUSE_S = 0.5
+# Tables whose time is near go along with a barrier another table asked for: phases fall in step.
+_EARLY_SHARE = 0.5
 
 
 @dataclass(slots=True)
-class Progress:
-    """What writer and committer of one sink tell each other and the live view."""
+class _Barrier:
+    """The barrier whose manifest is being made."""
 
-    last_commit_ms: int | None = None
-    commits: int = 0
-
-
-@dataclass(slots=True)
-class _Epoch:
-    """Rows of the running epoch that no load has taken yet, and those already handed over."""
-
-    sending: EpochRows
-    pending: list[ChangelogBatch] = field(default_factory=list)
-    pending_bytes: int = 0
-    total_bytes: int = 0
-    total_rows: int = 0
+    epoch: int
+    at_ms: int
+    goes: bool
 
 
 class StarRocksWriter:
@@ -58,218 +63,322 @@ class StarRocksWriter:
         self._sink = sink
         self._schema = schema
         self._context = context
-        self._progress = sink.progress
+        self._options = sink.options
         options = sink.options
+        self._user_interval = options.is_set(type(options).interval_ms) and not options.adaptive
         self._gate = sink.gate(context)
         self._observer: ClusterObserver | None = None
-        self._max_rows = options.max_rows if options.is_set(options.__class__.max_rows) else None
-        self._max_bytes = options.max_bytes
-        self._lock = threading.Lock()
-        self._tasks: deque[Callable[[], None]] = deque()
-        self._running = False
-        self._epoch = _Epoch(EpochRows(0))
-        self._held_bytes = 0
-        self._rows = 0
-        self._bytes = 0
-        self._dropped = 0
-        self._failed = False
+        self._max_rows = options.max_rows if options.is_set(type(options).max_rows) else None
+        self._budget = context.shared.acquire(_BUDGET_KEY, MemoryBudget)
+        self._outbox = Outbox(self._budget)
+        self._spool = Spool(
+            context.directory / "spool" / context.sink_id.replace("/", "_"), context.incarnation
+        )
+        self._disk = Lane(context.disk, context.wake)
+        self._loads = Lane(context.executor, context.wake)
+        self._commits = Lane(context.executor, context.wake)
+        self.progress = Progress()
+        self._link: Link | None = None
+        self._epoch = 0
+        self._segment: Segment | None = None
+        self._pending: list[ChangelogBatch] = []
+        self._pending_bytes = 0
+        self._barrier: _Barrier | None = None
+        self._final = False
+        self._last_go_ms: int | None = None
+        self._failure: BaseException | None = None
+        self._disk_warning = ""
         self._closed = False
-        self._last_barrier_ms: int | None = None
-        self._transactions: Transactions | None = None
+        self._released: Future[None] | None = None
+        self._rows = self._bytes = self._dropped = 0
 
-    def open(self, first_epoch: int) -> Future[None]:
-        self._epoch = _Epoch(EpochRows(first_epoch))
+    # The engine's calls
+
+    def open(self) -> Future[None]:
         self._observer = self._sink.observer(self._context)
-        return self._submit(self._open)
+        return self._loads.submit(self._open)
 
-    def _open(self) -> None:
-        self._transactions = self._sink.connect(self._schema, self._context)
-        self._transactions.settle_recovered()
+    def start(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._outbox.start(epoch)
 
     def write(self, batch: ChangelogBatch) -> None:
         if batch.num_rows == 0:
             return
         size = int(batch.rows.nbytes)
-        epoch = self._epoch
-        epoch.pending.append(batch)
-        epoch.pending_bytes += size
-        epoch.total_bytes += size
-        epoch.total_rows += batch.num_rows
-        with self._lock:
-            self._held_bytes += size
-            self._rows += batch.num_rows
-            self._bytes += size
-        if epoch.pending_bytes >= min(_CHUNK_BYTES, self._sink.options.chunk_limit):
-            self._load_early()
+        self._pending.append(batch)
+        self._pending_bytes += size
+        self._rows += batch.num_rows
+        self._bytes += size
+        self._budget.take(size)
+        least = _SMALL_CHUNK_BYTES if self._budget.tight else self._chunk_bytes
+        if self._pending_bytes >= least:
+            self._hand_over()
+            link = self._ready()
+            if link.transactions and link.loader.may_begin():
+                link.loader.early = True
+                self._load()
 
     @property
     def full(self) -> bool:
-        return self._held_bytes >= self._max_bytes
+        if self._budget.full:
+            return True
+        kept = self._outbox.kept_bytes
+        if kept >= self._options.spool_bytes:
+            return True
+        if self._outbox.waiting_bytes < self._options.max_bytes:
+            return False
+        # Rows the target does not take now wait on disk, so that no other table waits for them;
+        # rows that only wait for their turn slow the source down.
+        loader = self._link.loader if self._link else None
+        refused = loader is not None and loader.rest is not None
+        now = self._context.clock.now_ms()
+        return not refused and not self._outbox.stuck(now, _STUCK_MS)
 
     def barrier_wanted(self, now_ms: int) -> bool:
         if self._observer is not None:
             self._observer.poll(now_ms)
-        epoch = self._epoch
-        if not epoch.total_rows:
-            return False
-        decision = self._gate.decide(now_ms)
-        if self._failed or (self._large(epoch) and not decision.hold):
+        if self._outbox.unlisted:
             return True
-        if self._context.checkpoint_interval_ms is not None:
+        if not self._pending and not self._outbox.waiting_bytes:
             return False
-        return self._last_barrier_ms is None or (
-            now_ms >= self._last_barrier_ms + decision.interval_ms
-        )
+        if self._context.checkpoint_interval_ms is not None and not (self._final or self._big()):
+            return False
+        return self._may_go(now_ms, 1.0)
 
-    def _large(self, epoch: _Epoch) -> bool:
-        # Half, so that the next epoch can be filled while this one is prepared.
-        if epoch.total_bytes >= self._max_bytes // 2:
-            return True
-        return self._max_rows is not None and epoch.total_rows >= self._max_rows
+    def barrier(self, epoch: int, *, final: bool) -> None:
+        assert epoch == self._epoch
+        assert self._barrier is None
+        self._final = self._final or final
+        now = self._context.clock.now_ms()
+        rows_wait = bool(self._pending) or self._outbox.waiting_bytes > 0
+        share = 1.0 if self._user_interval else _EARLY_SHARE
+        goes = rows_wait and self._may_go(now, share) and self._may_begin()
+        self._barrier = _Barrier(epoch, now, goes)
+        if self._pending:
+            self._hand_over()
+        segment, self._segment = self._segment, None
+        self._epoch = epoch + 1
+        self._disk.submit(lambda: self._guarded(lambda: self._seal(epoch, segment)))
+        if goes:
+            self._last_go_ms = now
+            link = self._ready()
+            if link.transactions:
+                link.loader.through = epoch
+                self._load()
 
-    def next_deadline_ms(self) -> int | None:
-        if not self._epoch.total_rows or self._context.checkpoint_interval_ms is not None:
+    def listed(self, epoch: int) -> tuple[Committable, ...] | None:
+        self.check()
+        barrier = self._barrier
+        assert barrier is not None
+        assert barrier.epoch == epoch
+        now = self._context.clock.now_ms()
+        if self._outbox.sealed_through < epoch:
             return None
-        if self._last_barrier_ms is None:
-            return 0
-        decision = self._gate.decide(self._context.clock.now_ms())
-        return self._last_barrier_ms + round(decision.interval_ms)
+        link = self._link
+        if barrier.goes and link is not None:
+            if not link.transactions:
+                self._outbox.cover(EntryKind.LOAD, link.labels.listed(epoch), -1, epoch)
+            elif (
+                link.loader.through is not None
+                and not link.loader.resting(now)
+                and now - barrier.at_ms < _PATIENCE_MS
+            ):
+                return None
+        self._barrier = None
+        sink_id = self._context.sink_id
+        return tuple(Committable(sink_id, epoch, p) for p in self._outbox.payloads(epoch))
 
-    def barrier(self, epoch: int) -> Future[list[Committable]]:
-        ending, self._epoch = self._epoch, _Epoch(EpochRows(epoch + 1))
-        ending.sending.epoch = epoch
-        if ending.total_rows:
-            self._last_barrier_ms = self._context.clock.now_ms()
-        return self._submit(lambda: self._finish(ending))
+    def commit(self, epoch: int) -> None:  # noqa: ARG002
+        for entry in self._outbox.durable(self._context.clock.now_ms()):
+            self._commit_later(entry)
 
-    def discard(self, committables: Sequence[Committable]) -> Future[None]:
-        labels = [str(committable.payload["label"]) for committable in committables]
+    @property
+    def visible_epoch(self) -> int:
+        return self._outbox.visible_epoch
 
-        def roll_back() -> None:
-            for label in labels:
-                self._ready().api.settle(label)
+    @property
+    def committing(self) -> bool:
+        return bool(self._outbox.entries)
 
-        return self._submit(roll_back)
+    @property
+    def oldest_open_epoch(self) -> int | None:
+        return None if self._link is None else self._link.loader.oldest_open_epoch
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def status(self) -> dict[str, Any]:
+        loader = self._link.loader if self._link else None
+        rest = loader.rest if loader else None
+        warning = self._disk_warning or (rest.warning if rest else "") or self.progress.warning
         return {
             "rows": self._rows,
             "bytes": self._bytes,
-            "waiting_bytes": self._held_bytes,
+            "waiting_bytes": self._pending_bytes + self._outbox.waiting_bytes,
+            "spool_bytes": self._outbox.kept_bytes,
             "dropped_rows": self._dropped,
-            "last_commit_ms": self._progress.last_commit_ms,
+            "last_commit_ms": self.progress.last_commit_ms,
             **self._gate.status(self._context.clock.now_ms()),
-            "retries": self._transactions.retries if self._transactions else 0,
-            "warning": self._transactions.warning if self._transactions else "",
+            "retries": loader.retries if loader else 0,
+            "warning": warning,
         }
 
-    def close(self, *, abort: bool) -> None:
-        if self._closed:
-            return
+    def close(self, *, abort: bool) -> Future[None]:
+        if self._released is not None:
+            return self._released
         self._closed = True
-        if self._observer is not None:
-            self._sink.release_observer(self._context, self._observer)
-        label = self._epoch.sending.label
+        link = self._link
+        if link is not None:
+            link.committer.stopped = True
 
         def release() -> None:
+            self._outbox.release()
+            if link is None:
+                return
             with contextlib.suppress(PenstockError):
-                if abort and label and self._transactions is not None:
-                    self._transactions.api.settle(label, within_s=5.0)
-            self._sink.disconnect()
+                link.loader.close(abort=abort)
+                for entry in list(self._outbox.entries):
+                    if abort and not entry.listed:
+                        link.api.settle(entry.label, within_s=5.0)
+                    link.slots.release(entry.slot)
+            self._context.shared.release(self._sink.slots_key)
+            link.close()
 
-        # The pool may be gone already; recovery aborts by the logged intents then.
-        with contextlib.suppress(RuntimeError):
-            self._submit(release)
+        if self._observer is not None:
+            self._sink.release_observer(self._context, self._observer)
+        self._context.shared.release(_BUDGET_KEY)
+        self._budget.give(self._pending_bytes)
+        self._pending, self._pending_bytes = [], 0
+        self._released = self._loads.submit(release)
+        return self._released
 
-    def _ready(self) -> Transactions:
-        if self._transactions is None:
-            raise ConnectorError("the sink is not open", retryable=False)
-        return self._transactions
+    # Decisions
 
-    def _load_early(self) -> None:
-        if self._transactions is None or not self._transactions.supported:
+    @property
+    def _chunk_bytes(self) -> int:
+        return min(_CHUNK_BYTES, self._options.chunk_limit)
+
+    def _big(self) -> bool:
+        # Half, so that the next epoch can be filled while this one is prepared.
+        waiting = self._pending_bytes + self._outbox.waiting_bytes
+        if waiting >= self._options.max_bytes // 2:
+            return True
+        if self._max_rows is None:
+            return False
+        pending = sum(batch.num_rows for batch in self._pending)
+        return pending + self._outbox.waiting_rows >= self._max_rows
+
+    def _may_go(self, now_ms: int, share: float) -> bool:
+        if self._link is None or self._link.loader.resting(now_ms):
+            return False
+        if len(self._outbox.entries) >= (_LABELS_MAX if self._link.transactions else 1):
+            return False
+        decision = self._gate.decide(now_ms)
+        if self._final or (self._big() and not decision.hold):
+            return True
+        if self._context.checkpoint_interval_ms is not None or self._last_go_ms is None:
+            return True
+        return now_ms >= self._last_go_ms + share * decision.interval_ms
+
+    def _may_begin(self) -> bool:
+        link = self._ready()
+        return not link.transactions or link.loader.may_begin()
+
+    # Lanes
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        """Run on a lane; what fails is met by the engine at its next `check`."""
+        if self._failure is not None:
             return
-        epoch = self._epoch
-        batches, epoch.pending, epoch.pending_bytes = epoch.pending, [], 0
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - the engine raises it
+            self._failure = error
 
-        def load() -> None:
-            if not self._failed:
-                self._add(epoch.sending, batches)
-                self._ready().deliver(epoch.sending)
+    def _open(self) -> None:
+        link = self._sink.connect(
+            self._schema, self._context, self._outbox, self.progress, lambda: self._epoch
+        )
+        self._link = link
+        for entry in link.recovery.run(
+            self._context.recovered, link.labels, self._spool, self._outbox
+        ):
+            self._commit_later(entry)
 
-        # The outcome is met again at the barrier, which then fails the epoch.
-        self._submit(load).add_done_callback(self._note)
+    def _hand_over(self) -> None:
+        batches, self._pending = self._pending, []
+        size, self._pending_bytes = self._pending_bytes, 0
+        if self._segment is None:
+            self._segment = self._spool.create(self._epoch)
+        segment = self._segment
+        self._disk.submit(lambda: self._guarded(lambda: self._append(segment, batches, size)))
 
-    def _note(self, future: Future[None]) -> None:
-        error = future.exception()
-        if error is not None:
-            self._epoch_error = error
-            self._failed = True
-
-    _epoch_error: BaseException | None = None
-
-    def _add(self, sending: EpochRows, batches: Sequence[ChangelogBatch]) -> None:
-        chunk, dropped = make_chunk(batches, self._ready().rules)
+    def _append(self, segment: Segment, batches: Sequence[ChangelogBatch], size: int) -> None:
+        link = self._ready()
+        chunk, dropped = make_chunk(batches, link.rules)
         if dropped:
             if not self._dropped:
                 _LOG.warning(
-                    "%s has no primary key: deletes are dropped, as its connector for Flink does",
-                    self._ready().api.name,
+                    "deletes for %s are dropped, as 'sink.ignore-delete' asks",
+                    link.api.name,
                 )
             self._dropped += dropped
         if chunk.rows:
-            sending.chunks.append(chunk)
+            batch = pa.RecordBatch.from_arrays(chunk.columns, names=list(link.bodies.columns))
+            written = self._on_disk(lambda: segment.append(batch))
+            self._outbox.add(segment, batch, written, keep=link.transactions)
+        self._budget.give(size)
+        if link.loader.through is not None or link.loader.early:
+            self._load()
 
-    def _finish(self, ending: _Epoch) -> list[Committable]:
-        sending = ending.sending
-        try:
-            if self._failed and self._epoch_error is not None:
-                error, self._epoch_error, self._failed = self._epoch_error, None, False
-                raise error
-            if ending.pending:
-                self._add(sending, ending.pending)
-                ending.pending = []
-            if not sending.chunks:
-                return []
-            payload = self._ready().finish(sending)
-        finally:
-            sending.chunks = list[Chunk]()
-            with self._lock:
-                self._held_bytes -= ending.total_bytes
-        if payload is None:
-            self._progress.last_commit_ms = self._context.clock.now_ms()
-            return []
-        return [Committable(self._context.sink_id, sending.epoch, payload)]
+    def _seal(self, epoch: int, segment: Segment | None) -> None:
+        with self._outbox.lock:
+            self._outbox.appended_through = epoch
+        if self._ready().loader.through is not None:
+            self._load()
+        if segment is not None:
+            self._on_disk(segment.seal)
+        with self._outbox.lock:
+            self._outbox.sealed_through = epoch
 
-    def _submit(self, call: Callable[[], T]) -> Future[T]:
-        future: Future[T] = Future()
-
-        def task() -> None:
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - the future carries it to the engine
-                future.set_exception(error)
-            self._context.wake()
-
-        with self._lock:
-            self._tasks.append(task)
-            if self._running:
-                return future
-            self._running = True
-        try:
-            self._context.executor.submit(self._run)
-        except RuntimeError:
-            with self._lock:
-                self._running = False
-                self._tasks.clear()
-            raise
-        return future
-
-    def _run(self) -> None:
+    def _on_disk(self, call: Callable[[], Any]) -> Any:
+        """Try until the disk takes it: a full disk is back-pressure, not failure."""
         while True:
-            with self._lock:
-                if not self._tasks:
-                    self._running = False
-                    return
-                task = self._tasks.popleft()
-            task()
+            try:
+                result = call()
+            except SpoolFullError as error:
+                if self._closed:
+                    raise
+                if not self._disk_warning:
+                    _LOG.warning("%s, trying again: %s", error.message, error.detail)
+                self._disk_warning = f"{error.message}: {error.detail}"
+                self._context.clock.sleep(_DISK_PAUSE_S)
+            else:
+                self._disk_warning = ""
+                return result
+
+    def _load(self) -> None:
+        link = self._ready()
+
+        def work() -> None:
+            self._guarded(link.loader.work)
+
+        with contextlib.suppress(RuntimeError):
+            self._loads.submit(work)
+
+    def _commit_later(self, entry: Entry) -> None:
+        link = self._ready()
+
+        def commit() -> None:
+            link.committer.commit(entry)
+            link.slots.release(entry.slot)
+            self._outbox.acknowledge(entry)
+
+        with contextlib.suppress(RuntimeError):
+            self._commits.submit(lambda: self._guarded(commit))
+
+    def _ready(self) -> Link:
+        assert self._link is not None, "the writer is not open"
+        return self._link

@@ -78,6 +78,7 @@ READ: dict[str, tuple[str, Any, dict[str, str]]] = {
     "sink.socket.timeout-ms": ("0", 0, {"-2": "at least -1"}),
     "sink.wait-for-continue.timeout-ms": ("4000", 4000, {"x": "number"}),
     "sink.chunk-limit": ("1000", 1000, {"0": "at least 1"}),
+    "sink.spool.max-bytes": ("67108864", 64 << 20, {"1": "at least 67108864"}),
     "sink.ignore.update-before": ("false", False, {"x": "true or false"}),
     "sink.ignore-delete": ("true", True, {"x": "true or false"}),
     "sink.at-least-once.use-transaction-stream-load": ("false", False, {"x": "true or false"}),
