@@ -4,10 +4,11 @@ BIN := .venv/bin
 ARGS ?=
 KILLS ?= 60
 SEED ?= 1
+SEEDS ?= 10
 SERVER ?=
 KIND ?=
 
-.PHONY: install test check lint types unit test-servers demo bench fault clean
+.PHONY: install test check lint types unit test-servers demo bench fault gate clean
 
 install: .venv/installed
 
@@ -44,6 +45,11 @@ bench: install
 fault: test-servers
 	$(BIN)/python -m tests.fault --kills $(KILLS) --seed $(SEED) \
 		--kind '$(KIND)' --server '$(SERVER)' $(ARGS)
+
+# The gate in simulated and in real time; about half an hour. Pictures: docs/guide/gate.md.
+gate: install
+	GATE_SEEDS=$(SEEDS) $(BIN)/pytest -q tests/simulation/test_gate_scenarios.py
+	$(BIN)/python -m benchmarks.gate.live
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -92,7 +92,10 @@ class Second:
 
 @dataclass(slots=True)
 class Epoch:
-    """Rows from `first_s` to `barrier_s`, visible at `visible_s`; the interval that ruled then."""
+    """Rows from `first_s` to `barrier_s`, visible at `visible_s`.
+
+    `interval_s` is the longest the gate wanted in between.
+    """
 
     first_s: float
     barrier_s: float
@@ -264,16 +267,17 @@ class World:
 
     def _check(self) -> None:
         decision = self._gate.decide(self._clock.now_ms())
+        self._open.interval_s = max(self._open.interval_s, decision.interval_ms / 1000)
         left_s = self._last_barrier_s + decision.interval_ms / 1000 - self._now
         if left_s > 0.0005:
             self._check_soon(min(left_s, 1.0))
         elif not self._preparing:
-            self._barrier(decision.interval_ms / 1000)
+            self._barrier()
             self._check_soon(0.02)
 
-    def _barrier(self, interval_s: float) -> None:
+    def _barrier(self) -> None:
         epoch, self._open = self._open, Epoch(self._now, 0.0, 0.0)
-        epoch.barrier_s, epoch.interval_s = self._now, interval_s
+        epoch.barrier_s = self._now
         self._last_barrier_s = self._now
         self._preparing = True
         self.result.epochs.append(epoch)

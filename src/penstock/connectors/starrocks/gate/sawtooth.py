@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 SHORTEST_PERIOD_S = 2.0
 LONGEST_PERIOD_S = 3600.0
-_RATE_WINDOW_S = 30.0
+# Rates are means over this part of a period: what others add until the next trough is then known
+# to a few versions in a hundred of the limit, however long the period is.
+_RATE_WINDOW = 0.2
+_RATE_WINDOW_LEAST_S = 10.0
 _TEETH_KEPT = 3
 _IDLE_SHARE = 0.25
 
@@ -130,7 +133,8 @@ def follow(state: Sawtooth | None, seen: TabletVersions) -> Sawtooth:
     pending = np.where(compacted, np.nan, state.pending_ms)
     pending = np.where((seen.counts > troughs) & np.isnan(pending), now, pending)
     seconds = max(now - before.now_ms, 1.0) / 1000.0
-    weight = 1.0 - float(np.exp(-seconds / _RATE_WINDOW_S))
+    window_s = max(_RATE_WINDOW * state.period_s, _RATE_WINDOW_LEAST_S)
+    weight = 1.0 - float(np.exp(-seconds / window_s))
     own_now = (seen.own - before.own) / seconds
     followed = replace(
         state,

@@ -1,0 +1,59 @@
+"""The gate against the embedded server: compaction pauses, and no load is refused.
+
+Time is compressed by settings of the server that a real one has too.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.gate.live import LiveRun
+
+from penstock.embedded.starrocks.server import EmbeddedStarRocks
+
+LIMIT = 40
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedStarRocks]:
+    with EmbeddedStarRocks(profile="realistic") as embedded:
+        yield embedded
+
+
+def test_while_compaction_pauses_the_users_interval_gives_way_and_no_load_is_refused(
+    server: EmbeddedStarRocks, tmp_path: Path
+) -> None:
+    options = ", 'sink.buffer-flush.interval-ms' = '250'"
+    run = LiveRun(server, tmp_path, limit=LIMIT, period_s=2.0, options=options)
+    try:
+        run.until(lambda s: s["versions"] is not None and s["version_limit"] == LIMIT, 15)
+        # At first a period of 130 s is assumed, which is long for so small a limit.
+        run.until(lambda s: s["reason"] == "set by the user", 20)
+        run.set("max_compaction_concurrency", 0)
+        held = run.until(lambda s: s["interval_ms"] >= 1000, 30)
+        assert f"of {LIMIT} versions in use" in held["reason"]
+        time.sleep(3)
+        assert run.versions <= LIMIT
+        run.set("max_compaction_concurrency", -1)
+        run.until(lambda s: s["interval_ms"] == 250 and s["versions"] < LIMIT // 2, 8)
+        assert run.sink["retries"] == 0
+    finally:
+        run.close()
+
+
+def test_the_gate_learns_the_servers_compaction_period(
+    server: EmbeddedStarRocks, tmp_path: Path
+) -> None:
+    run = LiveRun(server, tmp_path, limit=300, period_s=2.0)
+    try:
+        learnt = run.until(lambda s: s["compaction_period_s"] < 20, 30)
+        assert learnt["compaction_period_s"] >= 2
+        assert learnt["reason"] == "share of the version limit"
+        assert learnt["interval_ms"] <= 1000 * learnt["compaction_period_s"] / 30 + 200
+        assert run.sink["retries"] == 0
+    finally:
+        run.close()
