@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks import datagen, mysql
+from benchmarks import datagen, encode, mysql
 from benchmarks.harness import as_json
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ ALL: dict[str, Benchmark] = {
     "start": datagen.start,
     "blackhole": datagen.blackhole,
     "starrocks": datagen.starrocks,
+    "encode": encode.encode,
     "mysql": mysql.snapshot_and_binlog,
     "wide": mysql.wide_rows,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.formats.load_text import as_text, bytes_of, json_strings
+from penstock.formats.load_text import as_text, bytes_of, json_escaped, json_strings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,19 +31,24 @@ def encode_json(
     if not columns or len(columns[0]) == 0:
         return [memoryview(b"[]")]
     parts: list[pa.Array | str] = []
+    before = "{"
     for position, (name, column) in enumerate(zip(names, columns, strict=True)):
-        key = json.dumps(name, ensure_ascii=False)
-        value = _values(column, is_json=bool(raw) and raw[position])
-        parts += [("{" if position == 0 else ",") + key + ":", value]
-    rows = pc.binary_join_element_wise(*parts, "},", "")
+        values, quote = _values(column, is_json=bool(raw) and raw[position])
+        parts += [f"{before}{json.dumps(name, ensure_ascii=False)}:{quote}", values]
+        before = quote + ","
+    rows = pc.binary_join_element_wise(*parts, f"{before[:-1]}}},", "")
     body = bytes_of(rows)
     return [memoryview(b"["), body[:-1], memoryview(b"]")]
 
 
-def _values(column: pa.Array, *, is_json: bool) -> pa.Array:
+def _values(column: pa.Array, *, is_json: bool) -> tuple[pa.Array, str]:
+    """JSON of the values, and the quotes to put around each: none where one may be null."""
     kind = column.type
     if is_json or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return pc.fill_null(as_text(column), "null")
+        return pc.fill_null(as_text(column), "null"), ""
     if pa.types.is_string(kind):
-        return json_strings(column)
-    return pc.fill_null(pc.binary_join_element_wise('"', as_text(column), '"', ""), "null")
+        return (json_strings(column), "") if column.null_count else (json_escaped(column), '"')
+    texts = as_text(column)
+    if not column.null_count:
+        return texts, '"'
+    return pc.fill_null(pc.binary_join_element_wise('"', texts, '"', ""), "null"), ""
