@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ import click
 from penstock.backends.local.jobs import LocalJobs, Resume, directory_name
 from penstock.cli.exit_codes import DONE, FAILED
 from penstock.cli.json_output import error_json
-from penstock.cli.live_view import LiveView, summary
+from penstock.cli.live_view import LiveView
+from penstock.cli.log import show_log
+from penstock.cli.progress import summary
 from penstock.cli.settings import mask_secrets
 from penstock.cli.signals import stop_on_signals
 from penstock.errors import JobError, PenstockError
@@ -78,7 +79,7 @@ class ScriptJobs:
         self._lasting = lasting or state_dir is not None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._started = time.monotonic()
-        logging.basicConfig(level=logging.WARNING, format="[%(levelname)s] %(message)s")
+        show_log()
         self.local: LocalJobs | None = None
 
     def submit(self, plan: PhysicalPlan) -> Job:
