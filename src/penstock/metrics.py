@@ -57,12 +57,12 @@ class MetricGroup:
 
     Args:
         name: Whose they are.
-        window: How many values the histograms keep.
+        window: How many values histograms keep that are not there yet.
     """
 
     def __init__(self, name: str, window: int = DEFAULT_WINDOW) -> None:
         self.name = name
-        self._window = window
+        self.window = window
         self._lock = threading.Lock()
         self._values: dict[str, float] = {}
         self._histograms: dict[str, Histogram] = {}
@@ -81,7 +81,7 @@ class MetricGroup:
         """One more value of a histogram."""
         with self._lock:
             if metric not in self._histograms:
-                self._histograms[metric] = Histogram(self._window)
+                self._histograms[metric] = Histogram(self.window)
             self._histograms[metric].update(value)
 
     def get(self, metric: str) -> float:

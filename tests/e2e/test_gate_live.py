@@ -57,3 +57,25 @@ def test_the_gate_learns_the_servers_compaction_period(
         assert run.sink["retries"] == 0
     finally:
         run.close()
+
+
+@pytest.mark.parametrize("version", ["AUTO", "V1"])
+def test_the_sink_counts_what_it_sends_under_upstreams_names(
+    server: EmbeddedStarRocks, tmp_path: Path, version: str
+) -> None:
+    options = f", 'sink.version' = '{version}', 'sink.metric.histogram-window-size' = '2'"
+    run = LiveRun(server, tmp_path, limit=1000, period_s=2.0, options=options)
+    run.until(lambda s: s["last_commit_ms"] is not None and s["rows"] > 400, 20)
+    run.close()
+    (metrics,) = run.group.metrics().values()
+    counted = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
+    windows = {name: value for name, value in metrics.items() if isinstance(value, dict)}
+    assert counted["totalFlushRows"] == run.sink["rows"]
+    assert counted["totalFlushSucceededTimes"] >= 2
+    assert counted["totalFlushFailedTimes"] == 0
+    assert counted["totalFlushBytes"] > run.sink["rows"]
+    assert counted["totalFlushTimeNs"] == counted["totalFlushTimeNsWithoutRetries"]
+    publish, offers = windows["commitAndPublishTimeMs"], windows["offerTimeNs"]
+    assert publish["count"] == counted["totalFlushSucceededTimes"]
+    assert 50 <= publish["p50"] <= 5000
+    assert offers["p99"] < 1e9

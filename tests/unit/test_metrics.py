@@ -31,7 +31,7 @@ def test_a_group_shows_everything_by_name() -> None:
 
 
 def test_the_sink_counts_under_upstreams_names() -> None:
-    metrics = SinkMetrics("orders", window=10)
+    metrics = SinkMetrics(MetricGroup("orders"), window=10)
     assert set(metrics.group.snapshot()) == set(COUNTERS)
     metrics.flushed(rows=10, size=2000, took_s=0.5, last_attempt_s=0.2)
     metrics.failed()

@@ -170,6 +170,7 @@ class ScriptJobs:
                 for p in status["sources"]
             ],
             "sinks": status["sinks"],
+            "metrics": local.group.metrics() if local else {},
             "errors": [error_json(error) for error in ended.errors],
         }
 

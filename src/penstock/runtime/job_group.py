@@ -26,6 +26,7 @@ from penstock.connectors.base import (
     SourceContext,
 )
 from penstock.errors import CheckpointError, ConnectorError, InternalError, PenstockError
+from penstock.metrics import MetricGroup
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
@@ -88,6 +89,7 @@ class JobGroup:
         self._sinks: dict[Hashable, RunningSink] = {}
         self._opening: dict[str, Future[None]] = {}
         self._shared = SharedResources()
+        self._metrics: dict[str, MetricGroup] = {}
         self._status: dict[str, Any] = {"sources": [], "sinks": {}, "epoch": 0, "restarts": 0}
         self._last_barrier_ms = 0
         self._last_status_ms = 0
@@ -130,6 +132,10 @@ class JobGroup:
     def status(self) -> dict[str, Any]:
         """A frozen look: `sources` (TableProgress), `sinks` by table, `epoch`, `restarts`."""
         return self._status
+
+    def metrics(self) -> dict[str, dict[str, float | dict[str, float]]]:
+        """The metrics of the sinks by table, under Flink's names; collected when asked."""
+        return {table: group.snapshot() for table, group in list(self._metrics.items())}
 
     # Engine thread
 
@@ -262,6 +268,7 @@ class JobGroup:
             recovered=self._recovered(sink_id),
             io=self._io,
             shared=self._shared,
+            metrics=self._metrics.setdefault(node.table, MetricGroup(node.table)),
         )
         writer = node.sink.writer_for(node.table, node.schema, context)
         sink = RunningSink(sink_id, node.table, writer, span=node.span)

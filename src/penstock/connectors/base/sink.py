@@ -11,8 +11,10 @@ are durable (the spool) and prepares them in a later epoch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.metrics import MetricGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -71,6 +73,7 @@ class SinkContext:
         recovered: What recovery found; the writer settles it before its first begin.
         io: The connector I/O pool, for other blocking calls.
         shared: What the sinks of the job group use together.
+        metrics: Where the sink counts; it outlives the writer.
     """
 
     sink_id: str
@@ -87,6 +90,7 @@ class SinkContext:
     recovered: RecoveredSink
     io: Executor
     shared: SharedResources
+    metrics: MetricGroup = field(default_factory=lambda: MetricGroup("sink"))
 
 
 class SinkWriter(Protocol):

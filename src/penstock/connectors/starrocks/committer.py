@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.bodies import Bodies
     from penstock.connectors.starrocks.gate import FlushGate
     from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 
 LOST = "transaction-lost"
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -48,6 +49,7 @@ class Committer:
         clock: The door to time.
         gate: Told of what became visible.
         progress: What others read.
+        metrics: Where to count.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Committer:
         clock: Clock,
         gate: FlushGate,
         progress: Progress,
+        metrics: SinkMetrics,
     ) -> None:
         self._api = api
         self._bodies = bodies
@@ -65,6 +68,7 @@ class Committer:
         self._clock = clock
         self._gate = gate
         self._progress = progress
+        self._metrics = metrics
         self.stopped = False
 
     def commit(self, entry: Entry) -> None:
@@ -76,11 +80,17 @@ class Committer:
         """
         started = self._clock.monotonic()
         versions = 1
-        if entry.kind is EntryKind.TRANSACTION:
-            self._commit_transaction(entry)
-        else:
+        plain = entry.kind is not EntryKind.TRANSACTION
+        if plain:
             versions = self._load(entry)
-        self._gate.published(1000 * (self._clock.monotonic() - started) / versions, versions)
+        else:
+            self._commit_transaction(entry)
+        took_s = self._clock.monotonic() - started
+        if plain:
+            size = sum(segment.size_bytes for segment in entry.segments)
+            self._metrics.flushed(entry.rows, size, took_s, took_s)
+        self._gate.published(1000 * took_s / versions, versions)
+        self._metrics.published(1000 * took_s)
         self._progress.last_commit_ms = self._clock.now_ms()
         self._progress.commits += 1
         self._progress.warning = ""
@@ -178,6 +188,7 @@ class Committer:
                 if answer.outcome is Outcome.OK:
                     return
             except ConnectorError as error:
+                self._metrics.failed()
                 if error.code == BACK_PRESSURE:
                     self._gate.refused(error.detail)
                 failures += error.code != BACK_PRESSURE

@@ -20,7 +20,7 @@ from penstock.wire.stream_load import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from penstock.clients.http import Endpoint, HttpResponse
     from penstock.clock import Clock
@@ -86,16 +86,25 @@ class LoadApi:
         table: Target table.
         clock: For waiting between polls.
         sanitize: Leave row data out of error logs.
+        answered: Called with the answers of loads and prepares.
     """
 
     def __init__(
-        self, http: HttpClient, database: str, table: str, clock: Clock, *, sanitize: bool = False
+        self,
+        http: HttpClient,
+        database: str,
+        table: str,
+        clock: Clock,
+        *,
+        sanitize: bool = False,
+        answered: Callable[[LoadAnswer], None] = lambda _: None,
     ) -> None:
         self._http = http
         self._database = database
         self._table = table
         self._clock = clock
         self._sanitize = sanitize
+        self._answered = answered
 
     @property
     def name(self) -> str:
@@ -127,12 +136,14 @@ class LoadApi:
             "PUT", transaction_path("load"), {**headers, **self._address(label)}, body
         )
         answer = self._answer(response)
+        self._answered(answer)
         if answer.outcome is not Outcome.OK:
             raise self._failure("could not load", label, answer)
 
     def prepare(self, label: str, headers: Mapping[str, str]) -> LoadAnswer:
         """End the loads; afterwards the transaction survives us."""
         answer = self._transaction("prepare", label, headers)
+        self._answered(answer)
         if answer.outcome is not Outcome.OK:
             raise self._failure("could not prepare a transaction", label, answer)
         return answer
@@ -147,6 +158,7 @@ class LoadApi:
         """One plain Stream Load, visible or committed when it returns."""
         path = stream_load_path(self._database, self._table)
         answer = self._answer(self._http.request("PUT", path, {**headers, "label": label}, body))
+        self._answered(answer)
         finished = answer.existing_job_status.upper() == "FINISHED"
         if answer.outcome in {Outcome.OK, Outcome.PUBLISH_TIMEOUT}:
             return answer

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.budget import TransactionSlots
     from penstock.connectors.starrocks.gate import FlushGate
     from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.connectors.starrocks.sink_metrics import SinkMetrics
     from penstock.formats.csv import CsvDialect
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class _Attempt:
     label: str = ""
     txn_id: int = -1
     rows: int = 0
+    size: int = 0
+    began_s: float = 0.0
     chosen: bool = False
     dialect: CsvDialect | None = None
 
@@ -67,6 +70,7 @@ class Loader:
         context: Of the writer.
         slots: Caps open transactions.
         gate: Told of refusals.
+        metrics: Where to count.
         open_epoch: The epoch that is open now, for labels.
     """
 
@@ -80,6 +84,7 @@ class Loader:
         context: SinkContext,
         slots: TransactionSlots,
         gate: FlushGate,
+        metrics: SinkMetrics,
         open_epoch: Callable[[], int],
     ) -> None:
         self._api = api
@@ -90,6 +95,8 @@ class Loader:
         self._context = context
         self._slots = slots
         self._gate = gate
+        self._metrics = metrics
+        self._first_s: float | None = None
         self._open_epoch = open_epoch
         self._attempt: _Attempt | None = None
         self._broken: _Attempt | None = None
@@ -186,6 +193,7 @@ class Loader:
         headers, body = self._bodies.encode(chunk, attempt.dialect)
         self._api.load(attempt.label, headers, body)
         attempt.rows += frame.rows
+        attempt.size += sum(part.nbytes for part in body)
         self._outbox.loaded(frame)
 
     def _begin(self) -> _Attempt:
@@ -193,6 +201,9 @@ class Loader:
         with self._outbox.lock:
             attempt = _Attempt(self._open_epoch(), self._slot)
             self._attempt, self._slot = attempt, object()
+        attempt.began_s = self._context.clock.monotonic()
+        if self._first_s is None:
+            self._first_s = attempt.began_s
         attempt.label = self._labels.next(attempt.epoch)
         attempt.txn_id = self._api.begin(attempt.label, self._options.begin_headers)
         return attempt
@@ -212,11 +223,17 @@ class Loader:
                     EntryKind.TRANSACTION, attempt.label, attempt.txn_id, through, attempt.slot
                 )
             self._json_only = False
+            self._count(attempt)
         with self._outbox.lock:
             if self.through == through:
                 self.through = None
             self.early = False
         self._failures, self._rests, self.rest = 0, 0, None
+
+    def _count(self, attempt: _Attempt) -> None:
+        now_s = self._context.clock.monotonic()
+        first_s, self._first_s = self._first_s or attempt.began_s, None
+        self._metrics.flushed(attempt.rows, attempt.size, now_s - first_s, now_s - attempt.began_s)
 
     # When it breaks
 
@@ -234,6 +251,7 @@ class Loader:
 
     def _rest(self, error: PenstockError, *, refused: bool) -> None:
         self.retries += 1
+        self._metrics.failed()
         if refused:
             self._gate.refused(error.detail)
         pause = min(_REST_MS[min(self._rests, len(_REST_MS) - 1)], self._longest_rest_ms)

@@ -170,9 +170,8 @@ class StarRocksOptions(LoadProperties):
         "sink.metric.histogram-window-size",
         integer,
         100,
-        "Window of histogram metrics.",
+        "Values that the quantiles of a histogram metric are of.",
         at_least(1),
-        no_effect="metrics are counters and current values, without windows",
     )
     ignore_update_before = Option(
         "sink.ignore.update-before",

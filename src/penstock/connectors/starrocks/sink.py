@@ -25,6 +25,7 @@ from penstock.connectors.starrocks.loader import Loader
 from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Recovery
+from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.writer import StarRocksWriter
 from penstock.errors import OptionError, ValidationError
@@ -170,19 +171,23 @@ class StarRocksSink:
         options = self.options
         layout, rules = self._shape(schema)
         http = load_client(options, context.clock)
+        metrics = SinkMetrics(context.metrics, options.histogram_window)
         api = LoadApi(
             http,
             options.database,
             options.table,
             context.clock,
             sanitize=options.sanitize_error_log,
+            answered=metrics.answered,
         )
         bodies = Bodies(options, layout, api.name)
         labels = Labels(options, context, self.path)
         gate = self.gate(context)
-        committer = Committer(api, bodies, options, context.clock, gate, progress)
+        committer = Committer(api, bodies, options, context.clock, gate, progress, metrics)
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
-        loader = Loader(api, outbox, labels, bodies, options, context, slots, gate, open_epoch)
+        loader = Loader(
+            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch
+        )
         recovery = Recovery(
             api, committer, options, keyed=bool(rules.keys), on_unknown=self._on_unknown
         )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.metrics import MetricGroup
-
 if TYPE_CHECKING:
+    from penstock.metrics import MetricGroup
     from penstock.wire.stream_load import LoadAnswer
 
 COUNTERS = (
@@ -33,17 +32,18 @@ _SERVER_TIMES = {
 
 
 class SinkMetrics:
-    """The metrics of one sink; any thread may count.
+    """Counts for one sink, on any thread; keeps nothing itself.
 
     Args:
-        table: Whose they are.
+        group: Where to count.
         window: `sink.metric.histogram-window-size`.
     """
 
-    def __init__(self, table: str, window: int) -> None:
-        self.group = MetricGroup(table, window)
+    def __init__(self, group: MetricGroup, window: int) -> None:
+        self.group = group
+        group.window = window
         for counter in COUNTERS:
-            self.group.set(counter, 0)
+            group.add(counter, 0)
 
     def flushed(self, rows: int, size: int, took_s: float, last_attempt_s: float) -> None:
         """An epoch was handed to StarRocks.

@@ -19,6 +19,7 @@ from penstock.connectors.starrocks.changes import make_chunk
 from penstock.connectors.starrocks.committer import Progress
 from penstock.connectors.starrocks.lane import Lane
 from penstock.connectors.starrocks.outbox import EntryKind, Outbox
+from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.errors import PenstockError
 from penstock.state import Spool, SpoolFullError
 
@@ -90,6 +91,7 @@ class StarRocksWriter:
         self._disk_warning = ""
         self._closed = False
         self._released: Future[None] | None = None
+        self._metrics = SinkMetrics(context.metrics, options.histogram_window)
         self._rows = self._bytes = self._dropped = 0
 
     # The engine's calls
@@ -105,6 +107,7 @@ class StarRocksWriter:
     def write(self, batch: ChangelogBatch) -> None:
         if batch.num_rows == 0:
             return
+        started_s = self._context.clock.monotonic()
         size = int(batch.rows.nbytes)
         self._pending.append(batch)
         self._pending_bytes += size
@@ -118,6 +121,7 @@ class StarRocksWriter:
             if link.transactions and link.loader.may_begin():
                 link.loader.early = True
                 self._load()
+        self._metrics.offered(self._context.clock.monotonic() - started_s)
 
     @property
     def full(self) -> bool:
