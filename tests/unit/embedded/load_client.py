@@ -45,7 +45,8 @@ class Client:
                 connection.putheader(name, value.encode())
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders()
-            if port == self.server.be_http_port or "_penstock" in path:
+            taken_here = "_penstock" in path or "transaction_type" in headers
+            if port == self.server.be_http_port or taken_here:
                 connection.send(body)
             answer = connection.getresponse()
             data = answer.read()
@@ -66,7 +67,8 @@ class Client:
     def txn(self, operation: str, label: str, body: str = "", table: str = "t", **more: str) -> Any:
         method = "PUT" if operation == "load" else "POST"
         headers: dict[str, Any] = {"label": label, "db": "d", "table": table, **more}
-        return self.call(method, f"/api/transaction/{operation}", body.encode(), **headers)
+        data = body.encode() if operation == "load" else b""
+        return self.call(method, f"/api/transaction/{operation}", data, **headers)
 
     def rows(self, table: str = "t") -> list[Any]:
         name = self.server.store.physical("d", table)

@@ -313,4 +313,4 @@ def test_aggregate_and_nested(client: Client, server: EmbeddedStarRocks) -> None
         strip_outer_array="true",
     )
     assert answer["Status"] == "Success", answer
-    assert client.rows("nest") == [(1, [1, 2], '{"x":1.5}'), (2, None, None)]
+    assert client.rows("nest") == [(1, [1, 2], '{"x": 1.5}'), (2, None, None)]

@@ -132,3 +132,23 @@ class Configuration:
             )
         with self._lock:
             self._values[name] = text
+
+
+def load_timeout(config: Configuration, wanted: float | None) -> float:
+    """Seconds a load may take until it is prepared; the frontend's default if None is wanted.
+
+    Raises:
+        ServerError: The wanted time is out of range.
+    """
+    if wanted is None:
+        return config.number("stream_load_default_timeout_second")
+    least, most = (
+        int(config.number(name))
+        for name in ("min_load_timeout_second", "max_stream_load_timeout_second")
+    )
+    if not least <= wanted <= most:
+        raise ServerError(
+            f"Invalid timeout: {wanted:g}. Timeout should between {least} and {most} seconds",
+            status="ANALYSIS_ERROR",
+        )
+    return wanted

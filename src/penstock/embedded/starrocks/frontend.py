@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from penstock.embedded.starrocks.admin import PREFIX, Admin
 from penstock.embedded.starrocks.http import Request, Response, json_response
+from penstock.embedded.starrocks.metrics import METRICS_TYPE, metrics
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.role import (
     OPERATIONS,
     Role,
+    counters,
     failed,
     number_header,
     refusal,
     refused,
     status_response,
+    timeout_header,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from penstock.config.secret import Secret
     from penstock.embedded.starrocks.faults import Faults
+    from penstock.embedded.starrocks.transaction import Transaction
     from penstock.embedded.starrocks.transactions import Transactions
 
 
@@ -42,6 +46,8 @@ class Frontend(Role):
         if request.parts == ["api", "health"]:
             body = {"total_backend_num": 1, "online_backend_num": 1, "status": "OK"}
             return json_response(body)
+        if request.parts == ["metrics"]:
+            return Response(200, metrics(self.transactions, "fe"), METRICS_TYPE)
         if denied := self.denied(request):
             return denied
         if request.parts[-1:] == ["_stream_load"] and len(request.parts) == 4:
@@ -92,6 +98,8 @@ class Frontend(Role):
         if operation == "load" and not request.expects:
             return failed("There is no 100-continue header")
         found = self.transactions.find(db, label)
+        if _is_multi(request) or (found is not None and found.is_multi):
+            return None  # such transactions are the frontend's from begin to end
         if operation == "begin":
             try:
                 self._check(db, table)
@@ -104,6 +112,16 @@ class Frontend(Role):
         ):
             return None
         return self._redirect(request, operation)
+
+    def open(self, request: Request) -> Response | None:  # noqa: ARG002 - the contract of handlers
+        return None
+
+    def cut(self, request: Request) -> None:
+        """A body of a multi-table load that did not come whole ends the transaction."""
+        label, db, _ = self.names(request)
+        found = self.transactions.find(db, label)
+        if found is not None and request.parts[1:2] == ["transaction"]:
+            self.transactions.abort(found, "receive body don't equal with body bytes")
 
     def handle(self, request: Request) -> Response:
         parts = request.parts
@@ -124,25 +142,46 @@ class Frontend(Role):
         return json_response({"status": "FAILED", "code": "1", "msg": text}, 404)
 
     def _finish(self, request: Request) -> Response:
-        operation = request.parts[2]
-        label, db, table = self.names(request)
+        label, _, _ = self.names(request)
         try:
-            if operation == "commit":
-                wait = number_header(request, "timeout", 20)
-                done, text = self.transactions.commit(label, db, table, timeout=wait)
-            elif operation == "rollback":
-                done, text = self.transactions.rollback(label, db, table)
-            else:
-                raise ServerError(  # noqa: TRY301
-                    f"No transaction found with db[{db}] and label[{label}]", status="FAILED"
-                )
+            done, text = self._run(request)
         except ServerError as error:
             if error.status == "FAILED":
                 return failed(error.message)
-            return status_response(error.status, error.message, Label=label)
-        return json_response(
-            {"Status": "OK", "Message": text, "Label": label, "TxnId": done.record.txn_id}
-        )
+            facts: dict[str, Any] = {"Label": label}
+            if error.existing:
+                facts["ExistingJobStatus"] = error.existing
+            return status_response(error.status, error.message, **facts)
+        facts = {"Label": label, "TxnId": done.record.txn_id}
+        if request.parts[2] == "load":
+            facts["LoadBytes"] = len(request.body)
+        elif request.parts[2] == "prepare":
+            facts |= counters(done, 0)
+        return status_response("OK", text, **facts)
+
+    def _run(self, request: Request) -> tuple[Transaction, str]:
+        operation = request.parts[2]
+        label, db, table = self.names(request)
+        transactions = self.transactions
+        if operation == "commit":
+            wait = number_header(request, "timeout", 20)
+            return transactions.commit(label, db, timeout=wait)
+        if operation == "rollback":
+            return transactions.rollback(label, db)
+        if operation == "begin" and _is_multi(request):
+            begun = transactions.begin(
+                label, db, "", timeout=timeout_header(request), user=request.user, is_multi=True
+            )
+            return begun, ""
+        found = transactions.labels.known(label, db)
+        if operation == "load" and not table:
+            raise ServerError("empty table", status="INVALID_ARGUMENT")
+        if operation == "load" and found.is_multi:
+            done = transactions.load(label, db, table, self.options(request), request.body)
+            return done, ""
+        if operation == "prepare" and found.is_multi:
+            return transactions.prepare(label, db), ""
+        raise ServerError(f"No transaction found with db[{db}] and label[{label}]", status="FAILED")
 
     def _state(self, request: Request) -> Response:
         db, label = request.parts[1], request.query.get("label", "")
@@ -163,3 +202,7 @@ class Frontend(Role):
         except ServerError as error:
             return refused(error.message)
         return json_response({"status": "OK", "code": "0", "msg": "Success", "message": "OK"})
+
+
+def _is_multi(request: Request) -> bool:
+    return request.headers.get("transaction_type", "").lower() == "multi"

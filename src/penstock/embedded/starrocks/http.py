@@ -16,17 +16,33 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Executor
+
+    from penstock.embedded.starrocks.faults import Fault
+    from penstock.embedded.starrocks.load import LoadOptions
+    from penstock.embedded.starrocks.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
+IDLE_SECONDS = 300
+BODY_STALL_SECONDS = 600
+
 _REASONS = {200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized"}
-_REASONS |= {404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error"}
+_REASONS |= {
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+}
 
 
 @dataclass(slots=True)
 class Request:
-    """A request; header names in lower case, names in the path decoded."""
+    """A request; header names in lower case, names in the path decoded.
+
+    What follows `body_max` is for the handler, from `open` to `handle`.
+    """
 
     method: str
     target: str
@@ -36,6 +52,16 @@ class Request:
     version: str = "HTTP/1.1"
     body: bytes = b""
     peer: str = ""
+    body_max: int = 1 << 40
+    started: float = 0.0
+    transaction: Transaction | None = None
+    options: LoadOptions | None = None
+    fault: Fault | None = None
+
+    @property
+    def user(self) -> str:
+        """Who sends it; `root` without credentials."""
+        return (self.credentials() or ("root", ""))[0]
 
     @property
     def expects(self) -> bool:
@@ -79,11 +105,17 @@ class Handler(Protocol):
     def early(self, request: Request) -> Response | None:
         """An answer that needs no body, given before it is read; None to go on."""
 
+    def open(self, request: Request) -> Response | None:
+        """Like `early`, in a thread of the pool, once `early` had nothing to answer."""
+
+    def cut(self, request: Request) -> None:
+        """The body did not come whole; in a thread of the pool."""
+
     def handle(self, request: Request) -> Response:
         """The answer, in a thread of the pool."""
 
 
-class BadRequestError(Exception):
+class BadRequestError(ValueError):
     """What came is not HTTP."""
 
 
@@ -139,9 +171,9 @@ class HttpServer:
         try:
             while await self._one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (ConnectionError, EOFError, TimeoutError, asyncio.CancelledError):
             pass
-        except (BadRequestError, asyncio.LimitOverrunError, ValueError) as error:
+        except (BadRequestError, asyncio.LimitOverrunError) as error:
             log.debug("bad request on %s: %s", self._name, error)
             text = json_response({"status": "FAILED", "msg": str(error)}, 400)
             text.close = True
@@ -154,26 +186,23 @@ class HttpServer:
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection stays open."""
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
+            async with asyncio.timeout(IDLE_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, TimeoutError):
             return False
         request = parse_head(head)
         request.peer = str(writer.get_extra_info("peername")[0])
         has_body = _has_body(request)
         response = self._handler.early(request)
+        if response is None:
+            response = await self._in_pool(self._handler.open, request)
         if response is not None:
             if has_body and not request.expects:
                 response.close = not await _skip_small(reader, request) or response.close
             elif has_body:
                 response.close = True
         else:
-            if has_body and request.expects:
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                await writer.drain()
-            if has_body:
-                request.body = await _read_body(reader, request)
-            loop = asyncio.get_running_loop()
-            response = await loop.run_in_executor(self._pool, self._answer, request)
+            response = await self._with_body(request, reader, writer, has_body=has_body)
         if response.delay:
             await asyncio.sleep(response.delay)
         if response.drop:
@@ -186,9 +215,34 @@ class HttpServer:
         await writer.drain()
         return not response.close
 
-    def _answer(self, request: Request) -> Response:
+    async def _with_body(
+        self,
+        request: Request,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        has_body: bool,
+    ) -> Response:
+        if has_body:
+            if request.expects:
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await writer.drain()
+            try:
+                request.body = await _read_body(reader, request)
+            except (ConnectionError, EOFError, TimeoutError, ValueError, asyncio.CancelledError):
+                # A cancelled server stops its pool only after this.
+                self._pool.submit(self._handler.cut, request)
+                raise
+        response: Response = await self._in_pool(self._handler.handle, request)
+        return response
+
+    async def _in_pool(self, work: Callable[[Request], Any], request: Request) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._guarded, work, request)
+
+    def _guarded(self, work: Callable[[Request], Any], request: Request) -> Any:
         try:
-            return self._handler.handle(request)
+            return work(request)
         except Exception as error:
             log.exception("request %s %s failed", request.method, request.target)
             text = f"{type(error).__name__}: {error}"
@@ -210,7 +264,10 @@ def parse_head(head: bytes) -> Request:
         name, colon, value = line.partition(":")
         if colon:
             headers[name.strip().lower()] = value.strip(" ")
-    url = urlsplit(words[1])
+    try:
+        url = urlsplit(words[1])
+    except ValueError as error:
+        raise BadRequestError(f"malformed target: {error}") from error
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     parts = [unquote(part) for part in url.path.split("/") if part]
     return Request(words[0].upper(), words[1], parts, query, headers, words[2])
@@ -231,22 +288,52 @@ async def _skip_small(reader: asyncio.StreamReader, request: Request) -> bool:
 
 
 async def _read_body(reader: asyncio.StreamReader, request: Request) -> bytes:
-    pieces: list[bytes] = []
+    """The whole body.
+
+    Raises:
+        BadRequestError: Its framing is wrong, or it is longer than the handler takes.
+        TimeoutError: Nothing came for too long.
+    """
+    body = bytearray()
     if "chunked" in request.headers.get("transfer-encoding", "").lower():
-        while size := int((await reader.readline()).split(b";")[0], 16):
-            pieces.append(await reader.readexactly(size))
-            await reader.readexactly(2)
+        while size := await _chunk_size(reader):
+            await _read_into(body, reader, size, request.body_max)
+            async with asyncio.timeout(BODY_STALL_SECONDS):
+                await reader.readexactly(2)
         while (await reader.readline()).strip():
             pass
-        return b"".join(pieces)
-    left = int(request.headers["content-length"])
-    while left:
-        piece = await reader.read(min(left, 1 << 20))
+        return bytes(body)
+    await _read_into(body, reader, _length(request), request.body_max)
+    return bytes(body)
+
+
+def _length(request: Request) -> int:
+    text = request.headers.get("content-length", "")
+    if not text.isdigit() or len(text) > 15:
+        raise BadRequestError(f"malformed Content-Length: {text[:40]}")
+    return int(text)
+
+
+async def _chunk_size(reader: asyncio.StreamReader) -> int:
+    async with asyncio.timeout(BODY_STALL_SECONDS):
+        text = (await reader.readline()).split(b";")[0].strip()
+    if not text or len(text) > 15 or text.strip(b"0123456789abcdefABCDEF"):
+        raise BadRequestError("malformed chunk size")
+    return int(text, 16)
+
+
+async def _read_into(
+    body: bytearray, reader: asyncio.StreamReader, size: int, body_max: int
+) -> None:
+    if len(body) + size > body_max:
+        raise BadRequestError(f"body size {len(body) + size} exceed limit {body_max}")
+    while size:
+        async with asyncio.timeout(BODY_STALL_SECONDS):
+            piece = await reader.read(min(size, 1 << 20))
         if not piece:
-            raise asyncio.IncompleteReadError(b"", left)
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+            raise asyncio.IncompleteReadError(b"", size)
+        body += piece
+        size -= len(piece)
 
 
 def _encode(response: Response) -> bytes:

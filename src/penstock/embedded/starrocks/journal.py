@@ -46,6 +46,7 @@ class Journal:
     def note(self, transaction: Transaction, *, durable: bool) -> None:
         """Write the present state of a transaction; on disk at return if `durable`."""
         data = asdict(transaction.record)
+        data["is_multi"] = transaction.is_multi
         data["parts"] = {
             name: {"partial": part.partial, "merge_condition": part.merge_condition}
             for name, part in transaction.tables.items()
@@ -109,7 +110,8 @@ class Journal:
 
     def _restored(self, data: dict[str, Any]) -> Transaction:
         parts: dict[str, dict[str, Any]] = data.pop("parts")
-        transaction = Transaction(LoadRecord(**data))
+        is_multi = data.pop("is_multi")
+        transaction = Transaction(LoadRecord(**data), is_multi)
         for place, (name, options) in enumerate(parts.items()):
             part = transaction.tables[name] = TableLoad(**options)
             staged = self._staged(transaction.record.txn_id, place)

@@ -37,8 +37,51 @@ class Labels:
         self.expire()
         return self._by_label.get((db, label))
 
-    def everywhere(self, label: str) -> list[Transaction]:
-        """The transactions of this label in all databases."""
+    def known(self, label: str, db: str) -> Transaction:
+        """The transaction as the frontend knows it.
+
+        Raises:
+            ServerError: There is none, or label or database are missing.
+        """
+        if not label:
+            raise ServerError("Empty label.", status="FAILED")
+        if not db:
+            raise ServerError("No database selected.", status="FAILED")
+        if not self._store.has_database(db):
+            raise ServerError(f"Database[{db}] does not exist.", status="FAILED")
+        found = self.find(db, label)
+        if found is None:
+            raise ServerError(
+                f"No transaction found with db[{db}] and label[{label}]", status="FAILED"
+            )
+        return found
+
+    def context(self, label: str, db: str, table: str, word: str = "transaction") -> Transaction:
+        """The transaction as the backend knows it: only while it is in PREPARE.
+
+        Raises:
+            ServerError: The backend knows none of this label, database and table.
+        """
+        if not label:
+            raise ServerError("empty label", status="INVALID_ARGUMENT")
+        found = self.find(db, label)
+        if found is None:
+            for other in self._everywhere(label):
+                if other.record.state == "PREPARE" and not other.forgotten:
+                    raise ServerError(
+                        f"Request database {db} not equal transaction database {other.record.db}",
+                        status="INVALID_ARGUMENT",
+                    )
+        if found is None or found.forgotten or found.record.state != "PREPARE":
+            raise ServerError(f"{word} with label {label} not exists", status="TXN_NOT_EXISTS")
+        if table and not found.is_multi and table != found.record.table:
+            raise ServerError(
+                f"Request table {table} not equal transaction table {found.record.table}",
+                status="INVALID_ARGUMENT",
+            )
+        return found
+
+    def _everywhere(self, label: str) -> list[Transaction]:
         with self._lock:
             return [held for (_, name), held in self._by_label.items() if name == label]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from penstock.embedded.starrocks.http import Request, Response, json_response
+from penstock.embedded.starrocks.load import LoadOptions
 from penstock.embedded.starrocks.model import ServerError
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class Role:
         response.headers["WWW-Authenticate"] = 'Basic realm=""'
         response.close = True
         return response
+
+    def options(self, request: Request) -> LoadOptions:
+        """The options of a load; headers that do not fit end its transaction."""
+        try:
+            return LoadOptions.from_headers(request.headers)
+        except ServerError as error:
+            label, db, _ = self.names(request)
+            found = self.transactions.find(db, label)
+            if found is not None and found.record.state == "PREPARE":
+                self.transactions.abort(found, error.message)
+            raise
 
     def names(self, request: Request) -> tuple[str, str, str]:
         """Label, database and table of a request; percent-encoded names are decoded."""

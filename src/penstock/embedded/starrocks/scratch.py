@@ -32,7 +32,6 @@ def scratch(**tables: pa.Table) -> Iterator[Any]:
     if connection is None:
         config = {"threads": "1", "enable_external_access": "false"}
         connection = _THREADS.connection = duckdb.connect(":memory:", config=config)
-        connection.execute("SET TimeZone = 'UTC'")
         connection.execute(_MACROS)
     for name, table in tables.items():
         connection.register(name, table)

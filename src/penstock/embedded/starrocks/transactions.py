@@ -5,22 +5,27 @@ With a data directory a prepared transaction is on disk before the answer is sen
 
 from __future__ import annotations
 
+import re
 import threading
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from penstock.embedded.starrocks.config import load_timeout
+from penstock.embedded.starrocks.error_logs import ErrorLogs
 from penstock.embedded.starrocks.journal import Journal
 from penstock.embedded.starrocks.labels import Labels
 from penstock.embedded.starrocks.load import LoadOptions, parse_body
 from penstock.embedded.starrocks.model import LoadRecord, ServerError
-from penstock.embedded.starrocks.transaction import DONE, RUNNING, TableLoad, Transaction
+from penstock.embedded.starrocks.transaction import DONE, RUNNING, Transaction
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.store import Store
+
+
+_LABEL = re.compile(r"[-\w]{1,128}", re.ASCII)
 
 
 class Transactions:
@@ -34,7 +39,7 @@ class Transactions:
         self.store = store
         self.labels = Labels(store, self.abort)
         self.error_url = "http://127.0.0.1:8040"
-        self._errors: dict[str, str] = {}
+        self.error_logs = ErrorLogs()
         self._publishers = ThreadPoolExecutor(8, "starrocks-publish")
         self._journal: Journal | None = None
         if store.data_dir is not None:
@@ -67,10 +72,6 @@ class Transactions:
         """Records of what is in PREPARE or PREPARED."""
         return self.labels.running()
 
-    def error_log(self, name: str) -> str | None:
-        """The text of an error log."""
-        return self._errors.get(name)
-
     # ------------------------------------------------------------------------------ operations
 
     def begin(
@@ -83,6 +84,7 @@ class Transactions:
         idle_timeout: float = 0,
         user: str = "root",
         kind: str = "TRANSACTION_STREAM_LOAD",
+        is_multi: bool = False,
         wait: bool = True,
     ) -> Transaction:
         """Begin a transaction under a label.
@@ -95,6 +97,7 @@ class Transactions:
             idle_timeout: Seconds without a request after which it is aborted; 0 is any time.
             user: Who begins it.
             kind: What `information_schema.loads` calls it.
+            is_multi: Whether it may load into any table of the database.
             wait: Whether it takes the time a begin takes.
 
         Raises:
@@ -102,62 +105,44 @@ class Transactions:
         """
         if not label:
             raise ServerError("empty label", status="INVALID_ARGUMENT")
-        if len(label) > 128 or any(not (c.isalnum() or c in "-_") for c in label):
+        if not _LABEL.fullmatch(label):
             raise ServerError(
                 f"Label format error. regex: ^[-\\w]{{1,128}}$, label: {label}",
                 status="INVALID_ARGUMENT",
             )
         if not self.store.has_database(db):
             raise ServerError(f"Database[{db}] does not exist.")
-        self.store.table(db, table)
+        if not is_multi:
+            self.store.table(db, table)
         if wait:
             self.store.delays.wait("begin")
         record = LoadRecord(self.store.new_txn_id(), label, db, table, user=user, kind=kind)
         record.begin_ms = self.store.clock.now_ms()
-        record.timeout_ms = int(self._timeout(timeout) * 1000)
-        transaction = Transaction(record, idle_ms=int(idle_timeout * 1000))
+        record.timeout_ms = int(load_timeout(self.store.frontend_config, timeout) * 1000)
+        transaction = Transaction(record, is_multi, idle_ms=int(idle_timeout * 1000))
         transaction.used_ms = record.begin_ms
         self.labels.claim(transaction)
         self.store.load_history.append(record)
         return transaction
 
-    def _timeout(self, wanted: float | None) -> float:
-        config = self.store.frontend_config
-        if wanted is None:
-            return config.number("stream_load_default_timeout_second")
-        least, most = (
-            int(config.number(name))
-            for name in ("min_load_timeout_second", "max_stream_load_timeout_second")
-        )
-        if not least <= wanted <= most:
-            raise ServerError(
-                f"Invalid timeout: {wanted:g}. Timeout should between {least} and {most} seconds",
-                status="ANALYSIS_ERROR",
-            )
-        return wanted
-
     def load(
         self, label: str, db: str, table: str, options: LoadOptions, body: bytes
     ) -> Transaction:
         """Take a body into a transaction; bad rows are reported by `prepare`."""
-        transaction = self._context(label, db, table, capital=True)
-        with self._exclusive(transaction):
-            if transaction.record.state != "PREPARE":
-                raise self._not_exists(label, capital=True)
+        transaction = self.labels.context(label, db, table, "Transaction")
+        with self._alone(transaction, table):
+            self.labels.context(label, db, table, "Transaction")
             self.store.delays.wait("load", len(body))
-            self._take(transaction, options, body)
+            self._take(transaction, table or transaction.record.table, options, body)
         return transaction
 
     def prepare(
         self, label: str, db: str, table: str = "", *, prepared_timeout: float | None = None
     ) -> Transaction:
         """Make a transaction durable, so that commit cannot fail."""
-        transaction = self._context(label, db, table)
-        with self._exclusive(transaction):
-            if transaction.record.state == "ABORTED":
-                raise ServerError("transaction is aborted", status="ABORTED")
-            if transaction.record.state != "PREPARE":
-                raise self._not_exists(label)
+        transaction = self.labels.context(label, db, table)
+        with self._alone(transaction):
+            self.labels.context(label, db, table)
             self._prepare(transaction, prepared_timeout)
         return transaction
 
@@ -165,46 +150,49 @@ class Transactions:
         self, label: str, db: str, table: str = "", *, timeout: float = 20
     ) -> tuple[Transaction, str]:
         """Commit and publish; the transaction and a message."""
-        transaction = self._known(label, db)
+        transaction = self.labels.known(label, db)
         record = transaction.record
-        if record.state in DONE:
-            failed = transaction.publishing
-            if record.state == "COMMITTED" and failed and failed.done() and failed.exception():
-                transaction.publishing = self._publishers.submit(self._publish, transaction)
-                self._await(transaction, timeout)
-            text = f"Transaction {record.txn_id} has already committed, label is {label}"
-            return transaction, text
-        if record.state == "ABORTED":
-            raise ServerError(
-                f"Can not commit ABORTED transaction {record.txn_id}, label is {label}",
-                status="FAILED",
-            )
-        with self._exclusive(transaction):
-            if record.state == "PREPARE":
-                self._context(label, db, table)
-                self._prepare(transaction, None)
-            if record.state == "PREPARED":
+        with self._alone(transaction):
+            if record.state == "ABORTED":
+                raise ServerError(
+                    f"Can not commit ABORTED transaction {record.txn_id}, label is {label}",
+                    status="FAILED",
+                )
+            text = ""
+            if record.state in DONE:
+                text = f"Transaction {record.txn_id} has already committed, label is {label}"
+                self._publish_again(transaction)
+            else:
+                if record.state == "PREPARE":
+                    self.labels.context(label, db, table)
+                    self._prepare(transaction, None)
                 self._commit(transaction)
         self._await(transaction, timeout)
-        return transaction, ""
+        return transaction, text
+
+    def _publish_again(self, transaction: Transaction) -> None:
+        """Repeat a publish that failed; one that runs or succeeded is left alone."""
+        last = transaction.publishing
+        if transaction.record.state == "COMMITTED" and last and last.done() and last.exception():
+            transaction.publishing = self._publishers.submit(self._publish, transaction)
 
     def rollback(
         self, label: str, db: str, table: str = "", reason: str = ""
     ) -> tuple[Transaction, str]:
         """Abort; the transaction and a message."""
-        transaction = self._known(label, db)
+        transaction = self.labels.known(label, db)
         record = transaction.record
-        if record.state == "ABORTED":
-            text = f"Transaction {record.txn_id} has already aborted, label is {label}"
-            return transaction, text
-        if record.state in DONE:
-            raise ServerError(
-                f"Can not abort {record.state} transaction {record.txn_id}, label is {label}",
-                status="FAILED",
-            )
-        if record.state == "PREPARE" and not reason:
-            self._context(label, db, table)
-        with self._exclusive(transaction):
+        with self._alone(transaction):
+            if record.state == "ABORTED":
+                text = f"Transaction {record.txn_id} has already aborted, label is {label}"
+                return transaction, text
+            if record.state in DONE:
+                raise ServerError(
+                    f"Can not abort {record.state} transaction {record.txn_id}, label is {label}",
+                    status="FAILED",
+                )
+            if record.state == "PREPARE" and not reason:
+                self.labels.context(label, db, table)
             self.abort(transaction, reason or "User Abort")
         return transaction, ""
 
@@ -217,12 +205,36 @@ class Transactions:
         timeout: float = 20,
     ) -> None:
         """The whole of a plain Stream Load after its begin."""
-        with self._exclusive(transaction):
+        with self._alone(transaction):
             self.store.delays.wait("load", len(body))
-            self._take(transaction, options, body)
+            self._take(transaction, transaction.record.table, options, body)
             self._prepare(transaction, None, wait=False)
             self._commit(transaction)
         self._await(transaction, timeout)
+
+    def load_all(
+        self, transaction: Transaction, options: LoadOptions, bodies: Sequence[bytes]
+    ) -> None:
+        """Load several bodies as one transaction and commit it; all or none of them.
+
+        The reason of a transaction that fails names the log of its bad rows.
+        """
+        record = transaction.record
+        try:
+            with self._alone(transaction):
+                for body in bodies:
+                    self.store.delays.wait("load", len(body))
+                    self._take(transaction, record.table, options, body)
+                self._prepare(transaction, None, wait=False)
+                self._commit(transaction)
+            self._await(transaction, 20)
+        except ServerError:
+            if record.error_url and record.state == "ABORTED":
+                record.reason += (
+                    f". Tracking URL: {record.error_url}. Tracking SQL: select tracking_log from"
+                    f" information_schema.load_tracking_logs where job_id={record.txn_id}"
+                )
+            raise
 
     def forget_context(self, db: str, label: str) -> None:
         """Lose the backend's part of a transaction, as a restart of the backend does."""
@@ -252,74 +264,28 @@ class Transactions:
 
     # ----------------------------------------------------------------------------------- parts
 
-    @staticmethod
-    def _not_exists(label: str, *, capital: bool = False) -> ServerError:
-        word = "Transaction" if capital else "transaction"
-        return ServerError(f"{word} with label {label} not exists", status="TXN_NOT_EXISTS")
-
-    def _known(self, label: str, db: str) -> Transaction:
-        if not label:
-            raise ServerError("Empty label.", status="FAILED")
-        if not db:
-            raise ServerError("No database selected.", status="FAILED")
-        if not self.store.has_database(db):
-            raise ServerError(f"Database[{db}] does not exist.", status="FAILED")
-        found = self.find(db, label)
-        if found is None:
-            raise ServerError(
-                f"No transaction found with db[{db}] and label[{label}]", status="FAILED"
-            )
-        return found
-
-    def _context(self, label: str, db: str, table: str, *, capital: bool = False) -> Transaction:
-        """The transaction as the backend knows it."""
-        if not label:
-            raise ServerError("empty label", status="INVALID_ARGUMENT")
-        found = self.find(db, label)
-        if found is None:
-            other = self.labels.everywhere(label)
-            running = [t for t in other if t.record.state == "PREPARE" and not t.forgotten]
-            if running:
-                raise ServerError(
-                    f"Request database {db} not equal transaction database {running[0].record.db}",
-                    status="INVALID_ARGUMENT",
-                )
-            raise self._not_exists(label, capital=capital)
-        if found.forgotten or found.record.state != "PREPARE":
-            raise self._not_exists(label, capital=capital)
-        if table and table != found.record.table:
-            raise ServerError(
-                f"Request table {table} not equal transaction table {found.record.table}",
-                status="INVALID_ARGUMENT",
-            )
-        return found
-
     @contextmanager
-    def _exclusive(self, transaction: Transaction) -> Iterator[None]:
-        if not transaction.lock.acquire(blocking=False):
-            raise ServerError(
-                "Transaction in processing, please retry later", status="TXN_IN_PROCESSING"
-            )
-        try:
-            yield
-        finally:
-            transaction.used_ms = self.store.clock.now_ms()
-            transaction.lock.release()
+    def _alone(self, transaction: Transaction, table: str = "") -> Iterator[None]:
+        with transaction.alone(table):
+            try:
+                yield
+            finally:
+                transaction.used_ms = self.store.clock.now_ms()
 
-    def _take(self, transaction: Transaction, options: LoadOptions, body: bytes) -> None:
+    def _take(self, transaction: Transaction, name: str, options: LoadOptions, body: bytes) -> None:
+        """One more body; the transaction is over if it cannot be read."""
         record = transaction.record
         try:
-            table = self.store.table(record.db, record.table)
-            self.store.versions.check(table.table_id)
-            if options.merge_condition and table.column(options.merge_condition) is None:
-                raise ServerError(  # noqa: TRY301
-                    f"merge condition column {options.merge_condition} is unknown"
-                )
-            parsed = parse_body(table, body, options)
+            table = self.store.table(record.db, name)
+            part = transaction.part(name)
+            if not part.loads:
+                # Only a new write is refused where versions are too many, not one that runs.
+                self.store.versions.check(table.table_id)
+            part.begin(options)
+            part.loads.append(parse_body(table, body, options))
         except ServerError as error:
             self.abort(transaction, error.message)
             raise
-        transaction.tables.setdefault(record.table, TableLoad()).add(parsed, options)
         record.load_bytes += len(body)
 
     def _prepare(
@@ -329,7 +295,7 @@ class Transactions:
         try:
             if wait:
                 self.store.delays.wait("prepare")
-            if not transaction.tables:
+            if not transaction.loads():
                 text = f"transaction with label {record.label} hasn't send any data yet"
                 raise ServerError(text)  # noqa: TRY301
             self._count(transaction)
@@ -356,13 +322,13 @@ class Transactions:
         record.loaded_rows = sum(load.rows.num_rows for load in loads)
         record.error_rows = [line for load in loads for line in load.errors][:50]
         if record.error_rows:
-            name = f"error_log_{uuid.uuid4().hex[:16]}_{uuid.uuid4().hex[:16]}"
-            self._errors[name] = "".join(line + "\n" for line in record.error_rows)
+            name = self.error_logs.add(record.error_rows)
             record.error_url = f"{self.error_url}/api/_load_error_log?file={name}"
-        selected = record.total_rows - record.unselected_rows
-        ratio = max(part.max_filter_ratio for part in transaction.tables.values())
-        if selected and record.filtered_rows / selected > ratio:
-            raise ServerError("too many filtered rows")
+        for part in transaction.tables.values():
+            total = sum(load.total - load.unselected for load in part.loads)
+            bad = sum(load.filtered for load in part.loads)
+            if total and bad / total > part.max_filter_ratio:
+                raise ServerError("too many filtered rows")
         if not record.loaded_rows and self.store.frontend_config.flag("empty_load_as_error"):
             raise ServerError("all partitions have no load data")
 

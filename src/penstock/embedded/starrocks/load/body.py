@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import TableDef
 
 
+JSON_BYTES_MAX = 100 * 1024 * 1024
+
+
 @dataclass(slots=True)
 class ParsedLoad:
     """What a body holds: good rows, and what became of the others."""
@@ -41,28 +44,51 @@ def parse_body(table: TableDef, body: bytes, options: LoadOptions) -> ParsedLoad
     """
     if options.partial_update and not table.primary:
         raise ServerError("Only primary key table support partial update")
+    if options.merge_condition:
+        _check_condition(table, options)
+    known = {partition.name for partition in table.partitions}
+    for name in options.partitions:
+        if name not in known:
+            raise ServerError(f"unknown partition {name} in table {table.name}")
     given = options.columns or [(column.name, "") for column in table.columns]
     given = [(_known(table, name), text) for name, text in given]
     _check_columns(table, given, options)
-    body = decompress(body, options.compression)
     sources = [name for name, text in given if not text]
     derived = [(name, text) for name, text in given if text]
     rejects = Rejects()
-    if options.format == "json":
-        objects = read_objects(body, options, rejects)
-        if not options.columns and table.primary and any(OP in item for item in objects):
-            sources.append(OP)
-        json_names = [c.name for c in table.columns if c.info.base == "JSON"]
-        columns = json_columns(objects, _types(table, sources), options, json_names)
-    else:
-        columns = read_csv(body, _types(table, sources), options, rejects)
+    columns = _read(table, decompress(body, options.compression), sources, options, rejects)
     total = (len(next(iter(columns.values()))) if columns else 0) + rejects.count
     unselected = 0
     if derived or options.where:
-        columns, unselected = evaluate(table, columns, derived, options.where)
-    typed = convert(table, columns, rejects, strict=options.strict_mode)
+        columns, unselected = evaluate(
+            table, columns, derived, options.where, timezone=options.timezone
+        )
+    typed = convert(
+        table, columns, rejects, strict=options.strict_mode, partitions=options.partitions
+    )
     ops = typed.pop(OP, None)
     return ParsedLoad(pa.table(typed), ops, total, rejects.count, unselected, rejects.lines)
+
+
+def _read(
+    table: TableDef, body: bytes, sources: list[str], options: LoadOptions, rejects: Rejects
+) -> dict[str, pa.Array]:
+    """The source fields of a body, as far as they have their types already."""
+    if options.format == "csv":
+        return read_csv(body, _types(table, sources), options, rejects)
+    limit = JSON_BYTES_MAX
+    if len(body) > limit and not options.ignore_json_size:
+        raise ServerError(
+            f"The size of this batch exceed the max size [{limit}]  of json type data  data "
+            f"[ {len(body)} ]. Set ignore_json_size to skip the check, although it may lead "
+            "enormous memory consuming."
+        )
+    objects = read_objects(body, options, rejects)
+    is_free = not options.columns and not options.jsonpaths and table.primary
+    if is_free and any(OP in item for item in objects):
+        sources = [*sources, OP]
+    json_names = [column.name for column in table.columns if column.info.base == "JSON"]
+    return json_columns(objects, _types(table, sources), options, json_names)
 
 
 def _types(table: TableDef, sources: list[str]) -> dict[str, pa.DataType]:
@@ -90,3 +116,16 @@ def _check_columns(table: TableDef, given: list[tuple[str, str]], options: LoadO
         filled = column.nullable or column.default is not None or column.auto_increment
         if absent and not filled:
             raise ServerError(f"Column has no default value. column: {column.name}")
+
+
+def _check_condition(table: TableDef, options: LoadOptions) -> None:
+    name = options.merge_condition
+    if not table.primary:
+        raise ServerError("Conditional update only support primary key table")
+    column = table.column(name)
+    if column is None:
+        raise ServerError(f"Merge condition column {name} does not exist")
+    if column.key:
+        raise ServerError(f"Merge condition column {name} should not be primary key!")
+    if options.columns and name not in [known for known, _ in options.columns]:
+        raise ServerError(f"Merge condition column {name} is not in the columns of the load")

@@ -30,8 +30,16 @@ def decompress(body: bytes, codec: str) -> bytes:
         return body
     try:
         if codec == "deflate":
-            return zlib.decompress(body)
+            return _inflate(body)
         with pa.CompressedInputStream(pa.BufferReader(body), _CODECS[codec]) as stream:
             return bytes(stream.read())
     except (OSError, zlib.error, pa.ArrowException) as error:
         raise ServerError(f"cannot decompress the body as {codec}: {error}") from error
+
+
+def _inflate(body: bytes) -> bytes:
+    """Deflate with the header of zlib, or without."""
+    try:
+        return zlib.decompress(body)
+    except zlib.error:
+        return zlib.decompress(body, -zlib.MAX_WBITS)

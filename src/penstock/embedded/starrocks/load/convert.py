@@ -8,63 +8,70 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.embedded.starrocks.load.casts import cast_values, too_long
 from penstock.embedded.starrocks.load.evaluate import OP
 from penstock.embedded.starrocks.load.rejects import MAX_ERROR_ROWS, Rejects
 from penstock.embedded.starrocks.partitions import NO_PARTITION
-from penstock.embedded.starrocks.scratch import has_partition_columns, partition_names, scratch
+from penstock.embedded.starrocks.scratch import has_partition_columns, partition_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
 
 _OPS = {"0": 0, "upsert": 0, "1": 1, "delete": 1}
+Fields = dict[str, pa.Array]
 
 
 class _Keep:
-    """Which rows stay; None keeps all, so that the common case costs nothing."""
+    """Which rows stay; no mask keeps all, so that the common case costs nothing."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.mask: Any = None
         self.reasons: dict[int, str] = {}
 
-    def drop(self, mask: Any, message: str) -> None:
+    def drop(self, mask: Any, message: str | Callable[[int], str]) -> None:
+        """Leave out the rows of a mask; the first of them are explained."""
         if self.mask is None:
             self.mask = np.ones(self.size, bool)
         for place in np.flatnonzero(mask & self.mask)[:MAX_ERROR_ROWS]:
-            self.reasons.setdefault(int(place), message)
+            text = message if isinstance(message, str) else message(int(place))
+            self.reasons.setdefault(int(place), text)
         self.mask &= ~mask
-
-    def drop_if(self, mask: pa.Array, message: str) -> None:
-        if pc.any(mask).as_py():
-            self.drop(_mask(mask), message)
 
 
 def convert(
-    table: TableDef, columns: Mapping[str, pa.Array], rejects: Rejects, *, strict: bool
-) -> dict[str, pa.Array]:
-    """The columns in the table's types, without the rows that are refused."""
+    table: TableDef,
+    columns: Mapping[str, pa.Array],
+    rejects: Rejects,
+    *,
+    strict: bool,
+    partitions: Sequence[str] = (),
+) -> Fields:
+    """The columns in the table's types, without the rows that are refused.
+
+    Args:
+        table: The table.
+        columns: Source and derived columns, of equal length.
+        rejects: Takes the rows that are refused.
+        strict: Refuse a row with a value that cannot be converted, rather than make it NULL.
+        partitions: The only partitions that may be loaded; any if empty.
+    """
     size = len(next(iter(columns.values()))) if columns else 0
     keep = _Keep(size)
-    typed: dict[str, pa.Array] = {}
+    typed: Fields = {}
     deletes: Any = None
     if OP in columns and table.primary:
         typed[OP], wrong = _ops(columns[OP])
         deletes = typed[OP].to_numpy(zero_copy_only=False) == 1
         if wrong is not None:
             keep.drop(wrong, "Invalid op type")
-    for column in table.columns:
+    for position, column in enumerate(table.columns):
         raw = columns.get(column.name)
         if raw is None:
             continue
-        values = raw if raw.type == column.info.arrow else _cast(raw, column)
-        if values is not raw and values.null_count > raw.null_count and strict:
-            keep.drop(
-                _mask(pc.and_(pc.is_null(values), pc.is_valid(raw))),
-                f"Value cannot be converted to column '{column.name}' of type {column.type}",
-            )
-        values = _limit(table, column, values, keep, strict=strict)
+        values = _fitted(column, position, raw, keep, strict=strict)
         if not column.nullable and values.null_count:
             nulls = _mask(pc.is_null(values))
             if deletes is not None and not column.key:
@@ -72,10 +79,52 @@ def convert(
             if nulls.any():
                 keep.drop(nulls, f"NULL value in non-nullable column '{column.name}'")
         typed[column.name] = values
-    if table.partition_by and not table.partition_by.is_automatic:
-        rows = pa.table(typed)
-        if has_partition_columns(table, rows):
-            keep.drop_if(pc.is_null(partition_names(table, rows)), NO_PARTITION.rstrip("."))
+    _place(table, typed, keep, partitions)
+    return _kept(columns, typed, keep, rejects)
+
+
+def _fitted(
+    column: ColumnDef, position: int, raw: pa.Array, keep: _Keep, *, strict: bool
+) -> pa.Array:
+    """One column in its type: NULL what does not fit, or drop its rows in strict mode."""
+    info = column.info
+    values = cast_values(raw, info)
+    wrong = None
+    if values is not raw and values.null_count > raw.null_count:
+        wrong = pc.and_(pc.is_null(values), pc.is_valid(raw))
+    long = too_long(values, info)
+    if long is not None:
+        values = pc.if_else(long, pa.scalar(None, values.type), values)
+        wrong = long if wrong is None else pc.or_(wrong, long)
+    if wrong is not None and strict:
+
+        def message(row: int) -> str:
+            text = str(raw[row].as_py())
+            return (
+                f"The field (name = {column.name}, pos = {position}) is out of range. Type: "
+                f"{column.type}, Value length: {len(text.encode())}, Value: {text}"
+            )
+
+        keep.drop(_mask(wrong), message)
+    return values
+
+
+def _place(table: TableDef, typed: Fields, keep: _Keep, partitions: Sequence[str]) -> None:
+    """Drop the rows that no partition takes."""
+    by = table.partition_by
+    if by is None or (by.is_automatic and not partitions):
+        return
+    rows = pa.table(typed)
+    if not has_partition_columns(table, rows):
+        return
+    names = partition_names(table, rows)
+    allowed = partitions or [partition.name for partition in table.partitions]
+    outside = pc.invert(pc.is_in(names, pa.array(allowed, pa.string())))
+    if pc.any(outside).as_py():
+        keep.drop(_mask(outside), NO_PARTITION.rstrip("."))
+
+
+def _kept(columns: Mapping[str, pa.Array], typed: Fields, keep: _Keep, rejects: Rejects) -> Fields:
     for place, message in sorted(keep.reasons.items()):
         cells = [columns[name][place].as_py() for name in columns]
         shown = ", ".join("NULL" if cell is None else str(cell) for cell in cells)
@@ -83,31 +132,8 @@ def convert(
     if keep.mask is None or keep.mask.all():
         return typed
     places = pa.array(np.flatnonzero(keep.mask))
-    rejects.count += size - len(places)
+    rejects.count += keep.size - len(places)
     return {name: values.take(places) for name, values in typed.items()}
-
-
-def _limit(
-    table: TableDef, column: ColumnDef, values: pa.Array, keep: _Keep, *, strict: bool
-) -> pa.Array:
-    """Texts longer than the column are NULL, or filtered in strict mode."""
-    length = column.info.length
-    if not length or not len(values) or not pa.types.is_string(values.type):
-        return values
-    sizes = pc.binary_length(values)
-    if (pc.max(sizes).as_py() or 0) <= length:
-        return values
-    long = pc.fill_null(pc.greater(sizes, length), fill_value=False)
-    if strict or not column.nullable:
-        position = table.columns.index(column)
-        first = values.filter(long)[0].as_py()
-        keep.drop(
-            _mask(long),
-            f"The field (name = {column.name}, pos = {position}) is out of range. Type: "
-            f"{column.type}, Value length: {len(first.encode())}, Value: {first}",
-        )
-        return values
-    return pc.if_else(long, pa.scalar(None, values.type), values)
 
 
 def _mask(values: Any) -> Any:
@@ -121,33 +147,3 @@ def _ops(values: pa.Array) -> tuple[pa.Array, Any]:
     known = pc.is_in(texts, pa.array(list(_OPS)))
     wrong = None if pc.all(known).as_py() is not False else ~_mask(known)
     return pc.cast(deletes, pa.int8()), wrong
-
-
-def _cast(values: pa.Array, column: ColumnDef) -> pa.Array:
-    """Values as the column's type; what cannot be converted is NULL."""
-    info = column.info
-    if values.type != pa.string():
-        try:
-            return values.cast(info.arrow)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            values = values.cast(pa.string())
-    if info.arrow == pa.string():
-        return values
-    if info.arrow == pa.binary():
-        return values.cast(pa.binary())
-    kind = "DECIMAL(38,0)" if info.base == "LARGEINT" else info.duckdb
-    cast = f"TRY_CAST(v AS {kind})"
-    if info.base in ("TINYINT", "SMALLINT", "INT", "BIGINT", "LARGEINT"):
-        cast = f"CASE WHEN regexp_full_match(v, '\\s*[+-]?\\d+\\s*') THEN {cast} END"
-    elif info.base == "DATETIME":
-        packed = "CASE WHEN regexp_full_match(v, '\\d{14}') THEN strptime(v, '%Y%m%d%H%M%S')"
-        cast = f"{packed} WHEN regexp_full_match(v, '\\d{{8}}') THEN strptime(v, '%Y%m%d')"
-        cast += " ELSE TRY_CAST(v AS TIMESTAMP) END"
-    elif info.base == "DATE":
-        cast = (
-            "CASE WHEN regexp_full_match(v, '\\d{8}') THEN CAST(strptime(v, '%Y%m%d') AS DATE)"
-            " ELSE TRY_CAST(v AS DATE) END"
-        )
-    with scratch(source=pa.table({"v": values})) as database:
-        found = database.sql(f"SELECT {cast} AS v FROM source").to_arrow_table()
-    return found.column("v").combine_chunks().cast(info.arrow)

@@ -1,13 +1,20 @@
-"""CSV bodies to columns; by Arrow where it can, else line by line."""
+"""CSV bodies to columns.
+
+Arrow reads the body wherever its own framing can express the one asked for: separators of several
+bytes are replaced by a byte that does not occur. Only quoting with other separators is read here,
+character by character.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
+
+from penstock.embedded.starrocks.load.quoted_csv import split_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,98 +39,157 @@ def read_csv(
     Returns:
         A column per field: in the wanted types if the whole body could be read so, else as text.
     """
-    other = options.row_delimiter != b"\n" and len(options.row_delimiter) == 1
-    if other and b"\n" not in body and b"\r" not in body:
-        body = body.replace(options.row_delimiter, b"\n")
-        options = replace(options, row_delimiter=b"\n")
-    if not body.strip(b"\n"):
+    framed = _Framed.of(body, options)
+    if framed is None:
+        rows = split_quoted(body, options)
+        return _texts(_columns(rows, list(types), options, rejects), options, rejects)
+    if not framed.body.strip(b"\n"):
         return {name: pa.array([], kind) for name, kind in types.items()}
-    simple = options.row_delimiter == b"\n" and len(options.column_separator) == 1
-    if (
-        simple
-        and not (options.column_separator > b"\x7f")
-        and (options.enclose or b"\r" not in body)
-    ):
-        if not (options.trim_space or any(text for _, text in options.columns)):
-            found = _read_csv(body, types, options, rejects)
-            if found is not None:
-                return found
-        found = _read_csv(body, dict.fromkeys(types, pa.binary()), options, rejects)
+    if not (options.trim_space or any(text for _, text in options.columns)):
+        found = framed.read(types, options, rejects)
         if found is not None:
-            return _texts(found, options, rejects)
-    return _texts(_split_csv(body, list(types), options, rejects), options, rejects)
+            return found
+    found = framed.read(dict.fromkeys(types, pa.binary()), options, rejects)
+    if found is not None:
+        return _texts(found, options, rejects)
+    rows = [
+        line.split(options.column_separator)
+        for line in body.split(options.row_delimiter)[options.skip_header :]
+        if line
+    ]
+    return _texts(_columns(rows, list(types), options, rejects), options, rejects)
 
 
-def _read_csv(
-    body: bytes, types: Mapping[str, pa.DataType], options: LoadOptions, rejects: Rejects
-) -> Fields | None:
-    bad: list[Any] = []
+class _Framed:
+    """A body in the framing Arrow knows, and how values are turned back into what they were.
 
-    def skip(row: Any) -> str:
-        bad.append(row)
-        return "skip"
+    Args:
+        body: Rows end with a line feed, fields with `separator`.
+        separator: One ASCII byte.
+        restore: Bytes inside of values that stand for others.
+    """
 
-    try:
-        table = csv.read_csv(
-            pa.BufferReader(body),
-            csv.ReadOptions(
-                column_names=list(types),
-                use_threads=len(body) > 4_000_000,
-                skip_rows=options.skip_header,
-                block_size=max(1 << 20, min(len(body) + 1, 1 << 26)),
-            ),
-            csv.ParseOptions(
-                delimiter=options.column_separator.decode(),
-                quote_char=options.enclose or False,
-                escape_char=options.escape or False if options.enclose else False,
-                newlines_in_values=bool(options.enclose),
-                invalid_row_handler=skip,
-            ),
-            csv.ConvertOptions(
-                column_types=dict(types),
-                null_values=["\\N"],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                true_values=["true", "1", "TRUE", "True"],
-                false_values=["false", "0", "FALSE", "False"],
-            ),
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError, UnicodeError):
-        return None
-    for row in bad:
-        _count_mismatch(len(types), row.actual_columns, row.text or "", options, rejects)
-    return {name: table.column(name).combine_chunks() for name in types}
+    def __init__(self, body: bytes, separator: bytes, restore: dict[bytes, bytes]) -> None:
+        self.body = body
+        self.separator = separator
+        self.restore = restore
+
+    @classmethod
+    def of(cls, body: bytes, options: LoadOptions) -> _Framed | None:
+        """The body so framed; None where quotes may hide its separators."""
+        separator, delimiter = options.column_separator, options.row_delimiter
+        is_plain = delimiter == b"\n" and len(separator) == 1 and separator < b"\x80"
+        if options.enclose:
+            return cls(body, separator, {}) if is_plain and not options.trim_space else None
+        restore: dict[bytes, bytes] = {}
+        free = (bytes((code,)) for code in range(1, 32) if bytes((code,)) not in body)
+        try:
+            for byte in (b"\r",) if delimiter == b"\n" else (b"\n", b"\r"):
+                if byte in body and byte not in delimiter:
+                    stand_in = next(free)
+                    restore[stand_in] = byte
+                    body = body.replace(byte, stand_in)
+            if delimiter != b"\n":
+                body = body.replace(delimiter, b"\n")
+            if not is_plain and (
+                len(separator) > 1 or separator >= b"\x80" or separator in b"\r\n"
+            ):
+                stand_in = next(free)
+                body, separator = body.replace(separator, stand_in), stand_in
+        except StopIteration:
+            return None
+        return cls(body, separator, restore)
+
+    def read(
+        self, types: Mapping[str, pa.DataType], options: LoadOptions, rejects: Rejects
+    ) -> Fields | None:
+        """The columns; None if a value is not of its type."""
+        bad: list[Any] = []
+
+        def skip(row: Any) -> str:
+            bad.append(row)
+            return "skip"
+
+        try:
+            table = csv.read_csv(
+                pa.BufferReader(self.body),
+                csv.ReadOptions(
+                    column_names=list(types),
+                    use_threads=len(self.body) > 4_000_000,
+                    skip_rows=options.skip_header,
+                    block_size=max(1 << 20, min(len(self.body) + 1, 1 << 26)),
+                ),
+                csv.ParseOptions(
+                    delimiter=self.separator.decode(),
+                    quote_char=options.enclose or False,
+                    escape_char=options.escape or False if options.enclose else False,
+                    newlines_in_values=bool(options.enclose),
+                    invalid_row_handler=skip,
+                ),
+                csv.ConvertOptions(
+                    column_types=dict(types),
+                    null_values=["\\N"],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                    true_values=["true", "1", "TRUE", "True"],
+                    false_values=["false", "0", "FALSE", "False"],
+                ),
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError, UnicodeError):
+            return None
+        if any(_exceeds(table.column(name)) for name in types):
+            return None
+        for row in bad:
+            _count_mismatch(len(types), row.actual_columns, row.text or "", options, rejects)
+        return {name: self._restored(table.column(name).combine_chunks()) for name in types}
+
+    def _restored(self, values: pa.Array) -> pa.Array:
+        for stand_in, byte in self.restore.items():
+            if pa.types.is_string(values.type):
+                values = pc.replace_substring(values, stand_in.decode(), byte.decode())
+            elif pa.types.is_binary(values.type):
+                values = pc.replace_substring(values, stand_in, byte)
+        return values
+
+
+def _exceeds(values: pa.ChunkedArray) -> bool:
+    """Whether a decimal has more digits than its type: Arrow's reader does not look."""
+    kind = values.type
+    if not pa.types.is_decimal(kind) or kind.precision == 38:
+        return False
+    limit = decimal.Decimal(10) ** (kind.precision - kind.scale)
+    bounds = pc.min_max(values)
+    return any(
+        bound is not None and abs(bound) >= limit
+        for bound in (bounds["min"].as_py(), bounds["max"].as_py())
+    )
 
 
 def _count_mismatch(
     wanted: int, actual: int, text: str, options: LoadOptions, rejects: Rejects
 ) -> None:
-    column = options.column_separator.decode(errors="replace")
-    row = options.row_delimiter.decode(errors="replace")
     rejects.add(
-        f"Target column count: {wanted} doesn't match source value column count: "
-        f"{actual}. Column separator: {column!r}, Row delimiter: {row!r}",
+        f"Target column count: {wanted} doesn't match source value column count: {actual}. "
+        f"Column separator: {_shown(options.column_separator)}, "
+        f"Row delimiter: {_shown(options.row_delimiter)}",
         text,
     )
 
 
-def _split_csv(body: bytes, names: list[str], options: LoadOptions, rejects: Rejects) -> Fields:
+def _shown(separator: bytes) -> str:
+    text = separator.decode(errors="replace")
+    return "'" + text.replace("\n", "\\n").replace("\t", "\\t") + "'"
+
+
+def _columns(
+    rows: list[list[bytes]], names: list[str], options: LoadOptions, rejects: Rejects
+) -> Fields:
     width = len(names)
-    kept: list[list[bytes]] = []
-    for line in body.split(options.row_delimiter)[options.skip_header :]:
-        if not line:
-            continue
-        parts = line.split(options.column_separator)
-        if options.enclose:
-            mark = options.enclose.encode()
-            parts = [
-                part[1:-1] if len(part) > 1 and part[:1] == mark == part[-1:] else part
-                for part in parts
-            ]
-        if len(parts) == width:
-            kept.append(parts)
-        else:
-            _count_mismatch(width, len(parts), line.decode(errors="replace"), options, rejects)
+    kept = [row for row in rows if len(row) == width]
+    for row in rows:
+        if len(row) != width:
+            text = options.column_separator.join(row).decode(errors="replace")
+            _count_mismatch(width, len(row), text, options, rejects)
     columns = list(zip(*kept, strict=True)) if kept else [()] * width
     return {
         name: pa.array([None if v == b"\\N" else v for v in values], pa.binary())
@@ -142,12 +208,15 @@ def _texts(columns: Fields, options: LoadOptions, rejects: Rejects) -> Fields:
             try:
                 good.append([None if v is None else v.decode() for v in row])
             except UnicodeDecodeError:
-                shown = options.column_separator.join(v or b"\\N" for v in row)
+                shown = options.column_separator.join(b"\\N" if v is None else v for v in row)
                 rejects.add("Invalid UTF-8 row", shown.decode(errors="replace"))
         texts = {
             name: pa.array([row[place] for row in good], pa.string())
             for place, name in enumerate(names)
         }
     if options.trim_space:
-        texts = {name: pc.utf8_trim_whitespace(values) for name, values in texts.items()}
+        for name, values in texts.items():
+            trimmed = pc.utf8_trim(values, " ")
+            is_null = pc.equal(trimmed, "\\N")
+            texts[name] = pc.if_else(is_null, pa.scalar(None, pa.string()), trimmed)
     return texts

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.scratch import scratch
-from penstock.embedded.starrocks.sql_names import quoted
+from penstock.embedded.starrocks.sql_names import literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +25,21 @@ def evaluate(
     columns: Mapping[str, pa.Array],
     derived: Sequence[tuple[str, str]],
     condition: str,
+    *,
+    timezone: str,
 ) -> tuple[dict[str, pa.Array], int]:
-    """The columns for the table, and how many rows the condition left out."""
+    """The columns for the table, and how many rows the condition left out.
+
+    Args:
+        table: The table.
+        columns: The source fields.
+        derived: Names and expressions of the columns to make of them.
+        condition: What a row must meet; empty is nothing.
+        timezone: The zone of functions that have one.
+
+    Raises:
+        ServerError: An expression is not understood.
+    """
     replaced = {name for name, _ in derived}
     picks = [
         quoted(name)
@@ -37,6 +50,7 @@ def evaluate(
     where = f" WHERE {_expression(condition)}" if condition else ""
     count = len(next(iter(columns.values())))
     with scratch(source=pa.table(dict(columns))) as database:
+        database.execute(f"SET TimeZone = {literal(timezone)}")
         try:
             try:
                 typed = _typed_fields(table, columns, "VARCHAR")
