@@ -15,7 +15,7 @@ import pymysql
 from tests.fault import oracle, tables
 from tests.fault.job import JobUnderFault
 from tests.fault.network import Network
-from tests.fault.plan import Disturb, Fault, KillJob, KillServer, plan_faults
+from tests.fault.plan import Disturb, Fault, FillDisk, KillJob, KillServer, plan_faults
 from tests.fault.workload import Workload
 
 from penstock.cli.exit_codes import TERMINATED
@@ -51,7 +51,7 @@ class Campaign:
     """Lets things go wrong under a writer and compares both sides; a context object.
 
     Args:
-        kind: "kills", "servers" or "network".
+        kind: "kills", "servers", "network" or "disk".
         server: "mariadb" or "mysql".
         folder: Holds data, state and logs; kept by the caller.
         seed: Chooses workload and faults.
@@ -156,6 +156,12 @@ class Campaign:
                 self._network.apply(fault)
                 time.sleep(fault.hold_s)
                 self._network.heal()
+                return met
+            case FillDisk():
+                met = self._job.meet(fault.moment)
+                self._job.process.limit_file_size(0)
+                time.sleep(fault.hold_s)
+                self._job.process.limit_file_size(None)
                 return met
 
     def _kill_server(self, fault: KillServer) -> None:

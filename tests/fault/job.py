@@ -10,6 +10,7 @@ from typing import Any
 from tests.fault.plan import KillJob, Moment
 
 from penstock.checkpoint import Manifest
+from penstock.cli.exit_codes import TERMINATED
 from penstock.errors import CheckpointError
 from penstock.testing.processes import CliProcess
 
@@ -45,7 +46,7 @@ class JobUnderFault:
         reached = self._reach(moment)
         self._sleep(moment.delay_s)
         code = self.process.exit_code
-        ended_well = moment.trigger == "stop" and code in {0, 1}
+        ended_well = moment.trigger == "stop" and code == TERMINATED
         assert code is None or ended_well, f"the job ended by itself ({code}):\n{self.tail()}"
         return "" if reached else " (not reached)"
 

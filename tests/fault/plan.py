@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from penstock.testing.http_proxy import ACTIONS
 
 TRIGGERS = ("start", "time", "intent", "writing", "manifest", "stop")
-KINDS = ("kills", "servers", "network")
+KINDS = ("kills", "servers", "network", "disk")
 _PATHS = ("begin", "load", "prepare", "commit", "rollback", "get_load_state", "")
 _TCP = ("cut", "stall", "half-open", "truncate", "refuse")
 
@@ -80,7 +80,18 @@ class Disturb:
         return f"{self.what}{path} {self.place} at {self.moment} for {self.hold_s:.1f} s"
 
 
-Fault = KillJob | KillServer | Disturb
+@dataclass(frozen=True)
+class FillDisk:
+    """The job cannot write to its disk for `hold_s`."""
+
+    moment: Moment
+    hold_s: float
+
+    def __str__(self) -> str:
+        return f"full disk at {self.moment} for {self.hold_s:.1f} s"
+
+
+Fault = KillJob | KillServer | Disturb | FillDisk
 
 
 def plan_faults(chance: random.Random, kind: str, count: int) -> list[Fault]:
@@ -89,7 +100,7 @@ def plan_faults(chance: random.Random, kind: str, count: int) -> list[Fault]:
         return [KillJob(moment) for moment in _moments(chance, count)]
     others = count * 2 // 3
     kills: list[Fault] = [KillJob(moment) for moment in _moments(chance, count - others)]
-    make = _kill_server if kind == "servers" else _disturb
+    make = {"servers": _kill_server, "network": _disturb, "disk": _fill_disk}[kind]
     faults = kills + [make(chance) for _ in range(others)]
     chance.shuffle(faults)
     return faults
@@ -126,6 +137,10 @@ def _running_moment(chance: random.Random) -> Moment:
 def _kill_server(chance: random.Random) -> Fault:
     server = chance.choice(["starrocks", "starrocks", "mysql"])
     return KillServer(server, _running_moment(chance), chance.uniform(0.0, 2.0))
+
+
+def _fill_disk(chance: random.Random) -> Fault:
+    return FillDisk(_running_moment(chance), chance.uniform(0.1, 4.0))
 
 
 def _disturb(chance: random.Random) -> Fault:

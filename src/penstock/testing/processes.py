@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -45,15 +47,30 @@ class CliProcess:
         assert self._process is None, "it runs already"
         with self.log.open("ab") as out:
             out.write(f"\n=== start {time.time():.3f} ===\n".encode())
-            out.flush()
-            self._process = subprocess.Popen(  # noqa: S603  our own fixed command
-                [sys.executable, "-m", "penstock.cli", *self._arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=self._environment,
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(  # noqa: S603  our own fixed command
+            [sys.executable, "-m", "penstock.cli", *self._arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            start_new_session=True,
+        )
+        # Through a pipe: the process may lose the right to write files.
+        threading.Thread(target=self._copy_output, args=(self._process,), daemon=True).start()
+
+    def _copy_output(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with self.log.open("ab", buffering=0) as out, process.stdout:
+            for line in process.stdout:
+                out.write(line)
+
+    def limit_file_size(self, size_bytes: int | None) -> None:
+        """Files may not grow beyond that, as on a full disk; None lifts the limit. Linux only."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        limit = resource.RLIM_INFINITY if size_bytes is None else size_bytes
+        hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (limit, hard))
 
     @property
     def started(self) -> bool:
