@@ -104,17 +104,16 @@ def _run(
     from penstock.cli.live_view import LiveView
     from penstock.cli.signals import stop_on_signals
 
-    started = time.monotonic()
     group = _submit(folder / "state")
     stack.callback(group.join, 20)
     stack.callback(group.stop_now)
+    snapshot = _SnapshotTimer(group)
     traffic = {kind: _traffic(stack, kind) for kind in ("write", "poll")}
+    started = time.monotonic()
     end = threading.Event()
-    snapshot_s = [0.0]
 
     def over() -> bool:
-        if not snapshot_s[0] and _in_binlog(group):
-            snapshot_s[0] = time.monotonic() - started
+        snapshot.look()
         failed = any(job.state.is_terminal for job in group.jobs)
         return failed or end.is_set() or time.monotonic() - started >= seconds
 
@@ -123,7 +122,7 @@ def _run(
     _raise_failure(group)
     _say("the writer stops; waiting until all is applied ...", quiet=quiet)
     written = _result(traffic["write"])
-    found = _wait_until_equal(group, source, target)
+    found = _wait_until_equal(snapshot, source, target)
     lag = _result(traffic["poll"])
     group.stop()
     group.join(30)
@@ -133,7 +132,27 @@ def _run(
     }
     equal = all(not t["missing"] and not t["unexpected"] for t in found.values())
     total = sum(t["rows"] for t in found.values())
-    return Verdict(equal, found, total, written["changes"], snapshot_s[0], lag, versions)
+    return Verdict(equal, found, total, written["changes"], snapshot.seconds, lag, versions)
+
+
+class _SnapshotTimer:
+    """How long it takes until every source follows the binlog.
+
+    Args:
+        group: The demo's jobs, just submitted.
+    """
+
+    def __init__(self, group: JobGroup) -> None:
+        self.group = group
+        self.seconds = 0.0
+        self._started = time.monotonic()
+
+    def look(self) -> None:
+        """Look once more; call it often."""
+        sources = self.group.status()["sources"]
+        done = bool(sources) and all(progress.phase == "binlog" for progress in sources)
+        if done and not self.seconds:
+            self.seconds = time.monotonic() - self._started
 
 
 def _submit(directory: Path) -> JobGroup:
@@ -149,23 +168,21 @@ def _submit(directory: Path) -> JobGroup:
     return jobs.local.group
 
 
-def _in_binlog(group: JobGroup) -> bool:
-    sources = group.status()["sources"]
-    return bool(sources) and all(progress.phase == "binlog" for progress in sources)
-
-
 def _raise_failure(group: JobGroup) -> None:
     for job in group.jobs:
         if job.error is not None:
             raise job.error
 
 
-def _wait_until_equal(group: JobGroup, source: Any, target: Any) -> dict[str, dict[str, int]]:
+def _wait_until_equal(
+    snapshot: _SnapshotTimer, source: Any, target: Any
+) -> dict[str, dict[str, int]]:
     from penstock.cli import demo_shop
 
     deadline = time.monotonic() + APPLY_LIMIT_S
     while True:
-        _raise_failure(group)
+        snapshot.look()
+        _raise_failure(snapshot.group)
         found = demo_shop.differences(source.cursor(), target.cursor())
         if all(not t["missing"] and not t["unexpected"] for t in found.values()):
             return found
@@ -241,6 +258,8 @@ def _traffic(stack: ExitStack, kind: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
     )
     stack.callback(process.kill)
+    assert process.stdout is not None
+    process.stdout.readline()  # It has begun.
     return process
 
 
@@ -252,16 +271,21 @@ def _result(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def _text(verdict: Verdict) -> str:
+    from penstock.cli.results import text_width
+
     lines = []
     for name, found in verdict.tables.items():
         verdict_text = "equal" if not found["missing"] and not found["unexpected"] else "DIFFERENT"
         lines.append(
-            f"{name:<14} {found['rows']:>9,} rows   missing {found['missing']}, "
-            f"unexpected {found['unexpected']}   {verdict_text}"
+            f"{name}{' ' * (14 - text_width(name))} {found['rows']:>9,} rows   missing"
+            f" {found['missing']}, unexpected {found['unexpected']}   {verdict_text}"
         )
+    p50, p99 = verdict.lag.get("p50_ms"), verdict.lag.get("p99_ms")
+    lag = f"lag p50 {p50} ms, p99 {p99} ms" if p50 is not None else "lag not measured"
+    used = [(v["versions"], v["limit"]) for v in verdict.versions.values() if v["versions"]]
+    versions = f", versions at most {max(used)[0]} of {max(used)[1]}" if used else ""
     lines.append(
-        f"snapshot in {verdict.snapshot_s:.1f} s, {verdict.changes:,} changes, lag p50 "
-        f"{verdict.lag.get('p50_ms')} ms, p99 {verdict.lag.get('p99_ms')} ms"
+        f"snapshot in {verdict.snapshot_s:.1f} s, {verdict.changes:,} changes, {lag}{versions}"
     )
     lines.append("verdict: equal" if verdict.equal else "verdict: NOT equal")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The demo's traffic, in processes of their own: a writer on MySQL, a reader of StarRocks.
 
-`python -m penstock.cli.demo_traffic write|poll`; addresses come from the environment, the result is
-one line of JSON at the end, asked for by closing standard input.
+`python -m penstock.cli.demo_traffic write|poll`; addresses come from the environment. It prints a
+line when it begins, and a line of JSON at the end, asked for by closing standard input.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def write(stop: threading.Event) -> dict[str, Any]:
     cursor.execute("SELECT MAX(id) FROM orders")
     next_order = int(cursor.fetchone()[0]) + 1
     chance = random.Random(7)  # noqa: S311
+    print("ready", flush=True)
     changes = 0
     while not stop.wait(PAUSE_S):
         stamp = _micros()
@@ -108,6 +109,7 @@ def poll(stop: threading.Event) -> dict[str, Any]:
     cursor = connection.cursor()
     seen = 0
     lags: list[float] = []
+    print("ready", flush=True)
     while not stop.wait(0.02):
         cursor.execute("SELECT DISTINCT stamp FROM shop.orders WHERE stamp > %s", (seen,))
         stamps = [int(row[0]) for row in cursor.fetchall()]

@@ -49,7 +49,7 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]], *, to_stderr: bo
         return
     texts = [[_text(value) for value in row] for row in rows]
     widths = [
-        min(MAX_WIDTH, max(_width(text) for text in column))
+        min(MAX_WIDTH, max(text_width(text) for text in column))
         for column in zip(names, *texts, strict=True)
     ]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
@@ -62,7 +62,7 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]], *, to_stderr: bo
 def _print_changes(names: list[str], result: StatementResult, *, to_stderr: bool) -> None:
     if names[:1] != ["op"]:
         names = ["op", *names]
-    widths = [4] + [max(_width(name), 20) for name in names[1:]]
+    widths = [4] + [max(text_width(name), 20) for name in names[1:]]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     click.echo("\n".join((rule, _line(names, widths), rule)), err=to_stderr)
     count = 0
@@ -78,14 +78,14 @@ def _line(texts: list[str], widths: list[int]) -> str:
 
 
 def _fit(text: str, width: int) -> str:
-    if _width(text) > width:
-        while text and _width(text) > width - 3:
+    if text_width(text) > width:
+        while text and text_width(text) > width - 3:
             text = text[:-1]
         text += "..."
-    return " " * (width - _width(text)) + text
+    return " " * (width - text_width(text)) + text
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Cells of a terminal; East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 

@@ -1,0 +1,175 @@
+"""Every script of `examples/`, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+
+from penstock.cli import demo_shop
+from penstock.embedded.starrocks.server import EmbeddedStarRocks
+from penstock.testing.mysql_servers import available, start_mariadb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RUN_HERE = {"quickstart.sql", "five_tables.sql", "shards.sql", "shop.sql"}
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: Any) -> Iterator[dict[str, str]]:
+    if "mariadb" not in available():
+        pytest.fail("no MariaDB server here: make test-servers")
+    starrocks = EmbeddedStarRocks(fe_http_port=0, be_http_port=0, query_port=0)
+    starrocks.start()
+    with start_mariadb(tmp_path_factory.mktemp("mariadb")) as mysql:
+        yield {
+            **os.environ,
+            "MYSQL_PORT": str(mysql.endpoint.port),
+            "MYSQL_USER": "root",
+            "MYSQL_PASSWORD": "",
+            "SR_QUERY_PORT": str(starrocks.query_port),
+            "SR_HTTP_PORT": str(starrocks.fe_http_port),
+            "SR_USER": "root",
+            "SR_PASSWORD": "",
+        }
+    starrocks.stop()
+
+
+def cursor(port: str) -> Any:
+    return pymysql.connect(
+        host="127.0.0.1", port=int(port), user="root", charset="utf8mb4", autocommit=True
+    ).cursor()
+
+
+@pytest.fixture
+def source(servers: dict[str, str]) -> Iterator[Any]:
+    found = cursor(servers["MYSQL_PORT"])
+    yield found
+    found.connection.close()
+
+
+@pytest.fixture
+def target(servers: dict[str, str]) -> Iterator[Any]:
+    found = cursor(servers["SR_QUERY_PORT"])
+    yield found
+    found.connection.close()
+
+
+def penstock(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "penstock.cli", *arguments],
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_until(name: str, done: Callable[[], bool], tmp_path: Path, servers: dict[str, str]) -> None:
+    process = penstock("run", str(EXAMPLES / name), cwd=tmp_path, env=servers)
+    deadline = time.monotonic() + 60
+    try:
+        while not done():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Savepoint: .penstock/" in err
+
+
+def rows(found: Any, query: str) -> set[str]:
+    found.execute(query)
+    return {repr(row) for row in found.fetchall()}
+
+
+def test_every_example_has_a_test_here() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.sql")} == RUN_HERE
+
+
+def test_quickstart_prints_five_rows(tmp_path: Path) -> None:
+    process = penstock("run", str(EXAMPLES / "quickstart.sql"), cwd=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    printed = [line for line in out.splitlines() if line.startswith("+I[")]
+    assert len(printed) == 5
+    assert sum("large" in line for line in printed) == 2
+
+
+def test_five_tables_are_copied_and_followed(
+    tmp_path: Path, servers: dict[str, str], source: Any, target: Any
+) -> None:
+    demo_shop.create_source(source, 500)
+    target.execute("DROP DATABASE IF EXISTS shop")
+    target.execute("CREATE DATABASE shop")
+    for table in demo_shop.TABLES:
+        columns = table.columns.replace("{micros}", "")
+        target.execute(
+            f"CREATE TABLE shop.`{table.name}` ({columns}) PRIMARY KEY ({table.key}) "
+            f"DISTRIBUTED BY HASH ({table.key.split(',')[0]})"
+        )
+    changed = False
+
+    def done() -> bool:
+        nonlocal changed
+        queries = [f"SELECT * FROM shop.`{table.name}`" for table in demo_shop.TABLES]
+        equal = all(rows(source, query) == rows(target, query) for query in queries)
+        if equal and not changed:
+            changed = True
+            source.execute("DELETE FROM shop.customers WHERE id < 10")
+            source.execute("UPDATE shop.`商品` SET `编号` = `编号` + 1000 WHERE `编号` < 5")
+            return False
+        return equal
+
+    run_until("five_tables.sql", done, tmp_path, servers)
+    assert changed
+
+
+def test_shards_come_together(
+    tmp_path: Path, servers: dict[str, str], source: Any, target: Any
+) -> None:
+    for shard in ("shard_1", "shard_2"):
+        source.execute(f"DROP DATABASE IF EXISTS {shard}")
+        source.execute(f"CREATE DATABASE {shard}")
+        source.execute(
+            f"CREATE TABLE {shard}.orders (id BIGINT PRIMARY KEY, item VARCHAR(20), price DECIMAL(10, 2))"
+        )
+        source.execute(f"INSERT INTO {shard}.orders VALUES (1, '{shard}', 1), (2, 'tea', 2)")
+    target.execute("DROP DATABASE IF EXISTS warehouse")
+    target.execute("CREATE DATABASE warehouse")
+    target.execute(
+        "CREATE TABLE warehouse.orders (shard VARCHAR(64) NOT NULL, id BIGINT NOT NULL, item VARCHAR(80),"
+        " price DECIMAL(10, 2)) PRIMARY KEY (shard, id) DISTRIBUTED BY HASH (id)"
+    )
+    wanted = {"('shard_1', 1)", "('shard_1', 2)", "('shard_2', 1)", "('shard_2', 2)"}
+    query = "SELECT shard, id FROM warehouse.orders"
+    run_until("shards.sql", lambda: rows(target, query) == wanted, tmp_path, servers)
+
+
+def test_the_shop_of_the_demo_is_equal_in_the_end(tmp_path: Path) -> None:
+    process = penstock("demo", "--seconds", "3", "--rows", "2000", "--json", cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    verdict = json.loads(out)
+    assert verdict["equal"] is True
+    assert verdict["changes"] > 0
+    assert verdict["rows"] > 1000
+    assert set(verdict["tables"]) == {table.name for table in demo_shop.TABLES}
+    assert "lag_p50_ms" in verdict
+    assert verdict["versions_in_use"]
