@@ -34,6 +34,7 @@ class Epoch:
 
     number: int
     sources: dict[str, dict[str, Any]]
+    carried: tuple[ListedCommittable, ...]
     finished: tuple[str, ...]
     sinks: list[RunningSink]
     listed: dict[str, tuple[Committable, ...]] = field(default_factory=dict)
@@ -92,7 +93,14 @@ class EpochController:
         """The barrier of the open epoch has passed; the next one opens."""
         assert self._epoch is None
         self.finished = tuple(sorted({*self.finished, *finished}))
-        self._epoch = Epoch(self.open_epoch, sources, self.finished, sinks)
+        # As of now: what opens before the manifest is made belongs to the next epoch.
+        self._epoch = Epoch(
+            self.open_epoch,
+            {**self.carried_sources, **sources},
+            tuple(self.carried),
+            self.finished,
+            sinks,
+        )
         self.open_epoch += 1
 
     def advance(self, now_ms: int, *, settled: bool) -> None:
@@ -167,8 +175,8 @@ class EpochController:
         return Manifest(
             epoch.number,
             self.store.incarnation,
-            {**self.carried_sources, **epoch.sources},
-            (*self.carried, *listed),
+            epoch.sources,
+            (*epoch.carried, *listed),
             epoch.finished,
             intents_from=(self.store.incarnation, from_epoch) if settled else (0, 0),
         )
