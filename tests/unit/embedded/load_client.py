@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 from typing import Any
@@ -47,7 +48,8 @@ class Client:
             connection.endheaders()
             taken_here = "_penstock" in path or "transaction_type" in headers
             if port == self.server.be_http_port or taken_here:
-                connection.send(body)
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.send(body)  # an answer may come before the body is taken
             answer = connection.getresponse()
             data = answer.read()
             if answer.status == 307:

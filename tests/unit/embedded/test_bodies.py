@@ -196,6 +196,27 @@ def test_what_cannot_be_converted(kind: str, text: str) -> None:
     assert parsed.errors == [wanted]
 
 
+def test_derived_columns_and_where() -> None:
+    parsed = load(
+        "1\t10\tx\n2\t20\ty\n3\t30\tz\n",
+        columns="n, factor, word, a = n * factor, b = concat(upper(word), '!')",
+        where="factor < 30",
+    )
+    assert rows(parsed) == [(10, "X!"), (40, "Y!")]
+    assert (parsed.total, parsed.unselected, parsed.filtered) == (3, 1, 0)
+    with pytest.raises(ServerError, match="cannot evaluate"):
+        load("1\tx\n", columns="a, t, b = no_such_function(t)")
+
+
+def test_the_time_zone_of_functions() -> None:
+    table = table_of(("a", "datetime"))
+    for zone, hour in (("Asia/Shanghai", 8), ("UTC", 0), ("+05:00", 5)):
+        parsed = load("0\n", table, columns="s, a = from_unixtime(s)", timezone=zone)
+        assert parsed.rows.column("a")[0].as_py().hour == hour
+    with pytest.raises(ServerError, match="Invalid time zone"):
+        load("0\n", table, timezone="Mars/Olympus")
+
+
 @pytest.mark.parametrize(
     ("body", "ops"),
     [("1\tx\t0\n2\ty\t1\n", [0, 1]), ("1\tx\tupsert\n2\ty\tDELETE\n", [0, 1])],

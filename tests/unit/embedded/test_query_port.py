@@ -12,8 +12,8 @@ import pymysql
 import pytest
 
 from penstock.config.secret import Secret
+from penstock.embedded.starrocks.dialect.lexer import split_statements
 from penstock.embedded.starrocks.query_port.auth import native_proof
-from penstock.embedded.starrocks.query_port.lexer import split_statements
 from penstock.embedded.starrocks.query_port.packets import PacketStream
 from penstock.embedded.starrocks.query_port.server import QueryPortServer
 from penstock.embedded.starrocks.store import Store

@@ -170,18 +170,17 @@ def test_latency_and_disk_speed_can_be_changed(server: EmbeddedStarRocks, ask: A
         return time.perf_counter() - start
 
     spent()
-    quick = spent()
     ask(
         "UPDATE information_schema.be_configs SET VALUE = 300 WHERE NAME = 'penstock_publish_latency_ms'"
     )
-    assert spent() > quick + 0.15
+    assert spent() > 0.2
     ask(
         "UPDATE information_schema.be_configs SET VALUE = 0 WHERE NAME = 'penstock_publish_latency_ms'"
     )
     ask(
-        "UPDATE information_schema.be_configs SET VALUE = 0.00004 WHERE NAME = 'penstock_disk_mb_per_second'"
+        "UPDATE information_schema.be_configs SET VALUE = 0.00003 WHERE NAME = 'penstock_disk_mb_per_second'"
     )
-    assert spent() > quick + 0.2
+    assert spent() > 0.25
 
 
 def test_settings_at_the_start() -> None:

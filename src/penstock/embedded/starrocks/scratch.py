@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from penstock.embedded.starrocks.dialect.macros import macro_statements
 from penstock.embedded.starrocks.partitions import partition_sql
 from penstock.embedded.starrocks.sql_names import quoted
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import TableDef
 
 _THREADS = threading.local()
-# Functions of StarRocks that DuckDB lacks.
-_MACROS = """
-CREATE MACRO to_binary(v) AS unhex(v), (v, kind) AS CASE lower(kind)
-    WHEN 'hex' THEN unhex(v) WHEN 'encode64' THEN from_base64(v) WHEN 'utf8' THEN encode(v) END
-"""
 
 
 @contextmanager
@@ -32,7 +28,8 @@ def scratch(**tables: pa.Table) -> Iterator[Any]:
     if connection is None:
         config = {"threads": "1", "enable_external_access": "false"}
         connection = _THREADS.connection = duckdb.connect(":memory:", config=config)
-        connection.execute(_MACROS)
+        for statement in macro_statements():
+            connection.execute(statement)
     for name, table in tables.items():
         connection.register(name, table)
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
+from penstock.embedded.starrocks.dialect.failure import QueryError
+from penstock.embedded.starrocks.dialect.rewrite import expression_sql
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.scratch import scratch
 from penstock.embedded.starrocks.sql_names import literal, quoted
@@ -40,45 +41,40 @@ def evaluate(
     Raises:
         ServerError: An expression is not understood.
     """
+
+    def is_text(name: str) -> bool:
+        column = table.column(name)
+        return column is None or column.info.arrow == pa.string()
+
     replaced = {name for name, _ in derived}
     picks = [
         quoted(name)
         for name in columns
         if (name == OP or table.column(name)) and name not in replaced
     ]
-    picks += [f"{_expression(text)} AS {quoted(name)}" for name, text in derived]
-    where = f" WHERE {_expression(condition)}" if condition else ""
+    try:
+        picks += [f"{expression_sql(text, is_text)} AS {quoted(name)}" for name, text in derived]
+        where = f" WHERE {expression_sql(condition, is_text)}" if condition else ""
+    except QueryError as error:
+        raise ServerError(f"cannot evaluate the columns of the load: {error.message}") from error
     count = len(next(iter(columns.values())))
     with scratch(source=pa.table(dict(columns))) as database:
         database.execute(f"SET TimeZone = {literal(timezone)}")
+        typed = _typed_fields(table, columns)
+        query = f"SELECT {', '.join(picks)} FROM (SELECT {typed} FROM source){where}"
         try:
-            try:
-                typed = _typed_fields(table, columns, "VARCHAR")
-                found = _query(database, picks, typed, where)
-            except duckdb.BinderException:  # arithmetic on text fields
-                typed = _typed_fields(table, columns, "DOUBLE")
-                found = _query(database, picks, typed, where)
+            found = database.sql(query).to_arrow_table()
         except duckdb.Error as error:
             raise ServerError(f"cannot evaluate the columns of the load: {error}") from error
     result = {name: found.column(name).combine_chunks() for name in found.column_names}
     return result, count - found.num_rows
 
 
-def _query(database: Any, picks: Sequence[str], typed: str, where: str) -> pa.Table:
-    text = f"SELECT {', '.join(picks)} FROM (SELECT {typed} FROM source){where}"
-    return database.sql(text).to_arrow_table()
-
-
-def _expression(text: str) -> str:
-    return re.sub(r"`([^`]*)`", r'"\1"', text)
-
-
-def _typed_fields(table: TableDef, columns: Mapping[str, pa.Array], other: str) -> str:
-    """Source fields named like a column have its type, the remaining ones are `other`."""
+def _typed_fields(table: TableDef, columns: Mapping[str, pa.Array]) -> str:
+    """Source fields named like a column have its type, the remaining ones are text."""
     picks = []
     for name in columns:
         column = table.column(name)
-        kind = column.duckdb_type if column and not column.info.nested else other
-        kind = "VARCHAR" if name == OP or (column and column.info.nested) else kind
+        kind = "VARCHAR" if column is None or column.info.nested else column.duckdb_type
         picks.append(f"TRY_CAST({quoted(name)} AS {kind}) AS {quoted(name)}")
     return ", ".join(picks)

@@ -142,13 +142,18 @@ def _ratio(headers: Mapping[str, str]) -> float:
 
 def _timezone(headers: Mapping[str, str]) -> str:
     value = headers.get("timezone", "").strip() or DEFAULT_TIMEZONE
-    offset = re.fullmatch(r"[+-]\d{1,2}:\d{2}", value)
+    offset = re.fullmatch(r"([+-])0?(\d{1,2}):(\d{2})", value)
+    if offset and int(offset[2]) <= 14:
+        if offset[3] != "00":
+            raise _invalid(f"time zone {value} is not supported by the embedded server")
+        # The names of these zones have the sign of POSIX, which is the other one.
+        return f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
+    name = DEFAULT_TIMEZONE if value.upper() == "CST" else value
     try:
-        if not offset and value.upper() != "CST":
-            ZoneInfo(value)
-    except (ValueError, OSError):
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
         raise _invalid(f"Invalid time zone: {value}") from None
-    return DEFAULT_TIMEZONE if value.upper() == "CST" else value
+    return name
 
 
 def _paths(headers: Mapping[str, str]) -> list[str]:

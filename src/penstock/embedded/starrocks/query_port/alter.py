@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from penstock.embedded.starrocks.dialect.failure import analysis_error, syntax_error
+from penstock.embedded.starrocks.dialect.lexer import quote_name
 from penstock.embedded.starrocks.publish import default_sql
 from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
 from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
-from penstock.embedded.starrocks.query_port.failure import analysis_error, syntax_error
-from penstock.embedded.starrocks.query_port.lexer import quote_name
 from penstock.embedded.starrocks.query_port.partition_clause import parse_partitions
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.variables import AlterJob
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
 
 

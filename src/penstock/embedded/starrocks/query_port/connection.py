@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pyarrow as pa
 
+from penstock.embedded.starrocks.dialect.failure import QueryError
 from penstock.embedded.starrocks.query_port.auth import is_proven, new_salt
-from penstock.embedded.starrocks.query_port.failure import QueryError
 from penstock.embedded.starrocks.query_port.packets import (
     CLIENT_DEPRECATE_EOF,
     NATIVE_PASSWORD,

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from penstock.embedded.starrocks.query_port.failure import analysis_error
+from penstock.embedded.starrocks.dialect.failure import analysis_error
 from penstock.embedded.starrocks.query_port.partition_clause import parse_partition_by
 
 if TYPE_CHECKING:
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.query_port.partition_clause import Partitions
 
 _KEY_KINDS: Final = ("PRIMARY", "DUPLICATE", "UNIQUE", "AGGREGATE")

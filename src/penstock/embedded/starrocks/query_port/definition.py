@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
-from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.query_port.results import Done
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.partitions import PartitionDef
     from penstock.embedded.starrocks.query_port.ddl import ColumnClause
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from penstock.embedded.starrocks.dialect.failure import analysis_error
 from penstock.embedded.starrocks.partitions import (
     TIME_FORMATS,
     PartitionBy,
     PartitionDef,
     every,
 )
-from penstock.embedded.starrocks.query_port.failure import analysis_error
 
 if TYPE_CHECKING:
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
 
 Partitions = tuple[PartitionBy, list[PartitionDef]]
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.embedded.starrocks.query_port.lexer import quote, tokenize
+from penstock.embedded.starrocks.dialect.lexer import quote, tokenize
 from penstock.embedded.starrocks.query_port.packets import read_length
 
 _NUMBERS: Final = {1: "b", 2: "h", 3: "i", 4: "f", 5: "d", 8: "q", 9: "i", 13: "h"}

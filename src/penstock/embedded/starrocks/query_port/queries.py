@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,16 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from penstock.embedded.starrocks.model import ServerError
-from penstock.embedded.starrocks.query_port.failure import (
+from penstock.embedded.starrocks.dialect.failure import (
     no_database,
     unknown_database,
     unknown_table,
 )
+from penstock.embedded.starrocks.dialect.macros import macro_statements
+from penstock.embedded.starrocks.load.json_body import JsonNumber, json_text
+from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.query_port.results import Rows
 from penstock.embedded.starrocks.query_port.system_tables import system_table
 from penstock.embedded.starrocks.query_port.translate import (
-    MACROS,
     SessionFacts,
     parse,
     to_duckdb,
@@ -58,8 +60,8 @@ class Queries:
         if self._cursor is None:
             self._cursor = self.store.cursor()
             self._cursor.execute("SET TimeZone = 'UTC'")
-            for macro in MACROS:
-                self._cursor.execute(macro)
+            for statement in macro_statements():
+                self._cursor.execute(statement)
         return self._cursor
 
     def close(self) -> None:
@@ -186,6 +188,9 @@ def _spelled(text: str) -> str:
 
 def _presented(column: pa.ChunkedArray, kind: str, is_column: bool) -> pa.ChunkedArray:  # noqa: FBT001
     """LARGEINT columns are text, as StarRocks sends them; computed ones are BIGINT if they fit."""
+    if kind == "JSON":
+        texts = [None if v is None else _json(v) for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.large_string())])
     if kind == "HUGEINT":
         if is_column:
             return pc.cast(column, pa.large_string())
@@ -196,3 +201,8 @@ def _presented(column: pa.ChunkedArray, kind: str, is_column: bool) -> pa.Chunke
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         return pc.cast(column, pa.timestamp("us"))
     return column
+
+
+def _json(text: str) -> str:
+    """A JSON text as StarRocks prints it."""
+    return json_text(json.loads(text, parse_float=JsonNumber), " ")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 import pyarrow as pa
 
-from penstock.embedded.starrocks.model import ServerError
-from penstock.embedded.starrocks.query_port import alter, definition, show, write
-from penstock.embedded.starrocks.query_port.ddl import parse_properties
-from penstock.embedded.starrocks.query_port.failure import (
+from penstock.embedded.starrocks.dialect.failure import (
     QueryError,
     analysis_error,
     syntax_error,
     unknown_database,
 )
-from penstock.embedded.starrocks.query_port.lexer import Cursor, strip_statement
+from penstock.embedded.starrocks.dialect.lexer import Cursor, strip_statement
+from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.query_port import alter, definition, show, write
+from penstock.embedded.starrocks.query_port.ddl import parse_properties
 from penstock.embedded.starrocks.query_port.queries import Queries
 from penstock.embedded.starrocks.query_port.results import Done, text_rows
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from penstock.embedded.starrocks.dialect.failure import syntax_error
+from penstock.embedded.starrocks.dialect.lexer import quote
 from penstock.embedded.starrocks.partitions import range_text
-from penstock.embedded.starrocks.query_port.failure import syntax_error
-from penstock.embedded.starrocks.query_port.lexer import quote
 from penstock.embedded.starrocks.query_port.results import Rows, text_rows
 from penstock.embedded.starrocks.query_port.show_admin import (
     show_backends,
@@ -35,9 +35,9 @@ from penstock.embedded.starrocks.query_port.type_names import default_clause, pr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.model import TableDef
     from penstock.embedded.starrocks.partitions import PartitionBy
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
 
 

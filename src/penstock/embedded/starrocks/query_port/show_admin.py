@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.embedded.starrocks.query_port.failure import QueryError
+from penstock.embedded.starrocks.dialect.failure import QueryError
 from penstock.embedded.starrocks.query_port.results import text_rows
 from penstock.embedded.starrocks.query_port.show_loads import show_transactions
 from penstock.embedded.starrocks.query_port.show_tablets import show_dbs_proc
 from penstock.embedded.starrocks.query_port.variables import CURRENT_VERSION
 
 if TYPE_CHECKING:
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
     from penstock.embedded.starrocks.query_port.results import Rows
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from penstock.embedded.starrocks.query_port.failure import analysis_error, unknown_database
+from penstock.embedded.starrocks.dialect.failure import analysis_error, unknown_database
 from penstock.embedded.starrocks.query_port.results import text_rows
 from penstock.embedded.starrocks.query_port.system_tables import LOAD_STATES, moment
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.model import LoadRecord
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
     from penstock.embedded.starrocks.query_port.results import Rows
 

@@ -11,9 +11,9 @@ from penstock.embedded.starrocks.query_port.results import text_rows
 from penstock.embedded.starrocks.query_port.show_loads import seconds_text
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
     from penstock.embedded.starrocks.model import TableDef, TabletRow
     from penstock.embedded.starrocks.partitions import PartitionDef
-    from penstock.embedded.starrocks.query_port.lexer import Cursor
     from penstock.embedded.starrocks.query_port.queries import Queries
     from penstock.embedded.starrocks.query_port.results import Rows
 

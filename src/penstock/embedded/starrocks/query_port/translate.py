@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from penstock.embedded.starrocks.query_port.failure import syntax_error
-from penstock.embedded.starrocks.query_port.lexer import tokenize
+from penstock.embedded.starrocks.dialect.lexer import tokenize
+from penstock.embedded.starrocks.dialect.rewrite import parsed, rewrite
 from penstock.embedded.starrocks.query_port.variables import NUMERIC_VARIABLES
 
 if TYPE_CHECKING:
@@ -21,31 +19,6 @@ _STOP_WORDS: Final = frozenset(
     {"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT", "INTO"}
 )
 
-MACROS: Final = (
-    "CREATE OR REPLACE TEMP MACRO substring_index(s, d, n) AS CASE WHEN n >= 0 THEN "
-    "array_to_string(list_slice(string_split(s, d), 1, n), d) ELSE "
-    "array_to_string(list_slice(string_split(s, d), n, -1), d) END",
-    "CREATE OR REPLACE TEMP MACRO find_in_set(s, l) AS "
-    "coalesce(list_position(string_split(l, ','), s), 0)",
-    "CREATE OR REPLACE TEMP MACRO sleep(n) AS true",
-    "CREATE OR REPLACE TEMP MACRO murmur_hash3_32(s) AS (hash(s) % 4294967296)",
-    "CREATE OR REPLACE TEMP MACRO utc_timestamp() AS (now() AT TIME ZONE 'UTC')",
-    "CREATE OR REPLACE TEMP MACRO bitmap_count(x) AS x",
-    "CREATE OR REPLACE TEMP MACRO get_json_string(j, p) AS json_extract_string(j, p)",
-    "CREATE OR REPLACE TEMP MACRO get_json_int(j, p) AS "
-    "try_cast(json_extract_string(j, p) AS bigint)",
-    "CREATE OR REPLACE TEMP MACRO get_json_double(j, p) AS "
-    "try_cast(json_extract_string(j, p) AS double)",
-    "CREATE OR REPLACE TEMP MACRO parse_json(s) AS CAST(s AS json)",
-)
-"""Functions of StarRocks that DuckDB lacks; made once a connection."""
-
-
-class _Unquoted(str):
-    """Marks a table reference that is DuckDB text already."""
-
-    __slots__ = ()
-
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> exp.Expression:
@@ -54,11 +27,7 @@ def parse(text: str) -> exp.Expression:
     Raises:
         QueryError: The text is not understood.
     """
-    try:
-        tree = sqlglot.parse_one(text, read="starrocks")
-    except SqlglotError as error:
-        plain = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
-        raise syntax_error(plain.rstrip(".")) from error
+    tree = parsed(text).copy()
     _name_projections(tree, text)
     return tree
 
@@ -118,6 +87,14 @@ class SessionFacts:
         self.variables = variables
         self.functions = functions
 
+    @staticmethod
+    def sleep(call: exp.Expression) -> int:
+        """Waits as `sleep(n)` asks; at most five minutes."""
+        value = call.find(exp.Literal)
+        if value is not None and not value.is_string:
+            time.sleep(min(float(value.name), 300.0))
+        return 1
+
     def variable(self, name: str) -> exp.Expression:
         """The literal a variable stands for; unknown ones are empty."""
         value = self.variables.get(name.lower(), "")
@@ -159,6 +136,8 @@ def to_duckdb(tree: exp.Expression, facts: SessionFacts, resolve: Callable[[str,
         node.replace(facts.variable(node.name))
     for node in list(tree.find_all(exp.Func)):
         name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
-        if name in facts.functions:
+        if name == "SLEEP":
+            node.replace(exp.convert(facts.sleep(node)))
+        elif name in facts.functions:
             node.replace(exp.convert(facts.functions[name]))
-    return str(tree.sql(dialect="duckdb"))
+    return str(rewrite(tree).sql(dialect="duckdb"))

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
+from penstock.embedded.starrocks.dialect.lexer import Cursor, quote_name
 from penstock.embedded.starrocks.model import LoadRecord
 from penstock.embedded.starrocks.partitions import NO_PARTITION
 from penstock.embedded.starrocks.publish import Batch, default_sql
-from penstock.embedded.starrocks.query_port.failure import QueryError, analysis_error
-from penstock.embedded.starrocks.query_port.lexer import Cursor, quote_name
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
 from penstock.embedded.starrocks.scratch import partition_names

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from penstock.embedded.starrocks.query_port.failure import syntax_error
+from penstock.embedded.starrocks.dialect.failure import syntax_error
 
 Kind = Literal["word", "name", "string", "number", "symbol", "parameter", "end"]
 

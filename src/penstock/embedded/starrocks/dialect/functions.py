@@ -1,0 +1,135 @@
+"""Which functions are known, and how their names are written for DuckDB."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.embedded.starrocks.dialect.failure import analysis_error
+from penstock.embedded.starrocks.dialect.lexer import Token, tokenize
+from penstock.embedded.starrocks.dialect.macros import MACROS
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+RENAMED: Final = {
+    "approx_count_distinct": "approx_count_distinct",
+    "percentile_approx": "quantile_cont",
+    "percentile_cont": "quantile_cont",
+    "percentile_disc": "quantile_disc",
+    "std": "stddev_pop",
+    "stddev": "stddev_pop",
+    "variance": "var_pop",
+    "variance_pop": "var_pop",
+    "variance_samp": "var_samp",
+    "nvl": "coalesce",
+    "regexp": "regexp_matches",
+}
+"""Functions that have another name in DuckDB."""
+
+EQUAL: Final = _words(
+    """
+    abs acos adddate any_value array array_agg array_append array_concat array_contains
+    array_contains_all array_distinct array_filter array_intersect array_join array_length
+    array_map array_max array_min array_remove array_sort array_sum ascii asin atan atan2 avg
+    bin bit_and bit_or bit_xor bool_and bool_or cardinality case cast catalog cbrt ceil
+    ceiling char char_length character_length coalesce concat concat_ws connection_id convert
+    convert_tz corr cos cot count count_if covar_pop covar_samp cume_dist curdate
+    current_catalog current_date current_role  current_timestamp current_user
+    current_version  database date date_add date_sub date_trunc degrees dense_rank
+    ends_with exp extract first_value floor  found_rows generate_series greatest
+    group_concat hex if ifnull initcap instr isnull json_array json_object lag last_insert_id
+    last_query_id last_value lcase lead least left ln localtime localtimestamp locate log
+    log10 log2 lower lpad ltrim map map_keys map_values max max_by md5 min min_by mod
+    multi_distinct_count multi_distinct_sum ndv now ntile nullif penstock_current_version
+    percent_rank pi position pow power radians rand random rank regexp_replace repeat replace
+    reverse right round row row_count row_number rpad rtrim schema session_user sha2 sign sin
+    sleep space split sqrt starts_with stddev_pop stddev_samp struct subdate substr substring
+    sum tan time_slice timestamp timestampadd timestampdiff to_base64 translate trim truncate
+    try_cast ucase unnest upper url_decode url_encode user var_pop var_samp version
+    """
+)
+"""Functions that DuckDB has under the same name, or that the translator turns into DuckDB's."""
+
+_NOT_CALLED: Final = _words(
+    """
+    all and any as between by case cross decimal decimal128 decimal32 decimal64 decimalv2
+    distinct else except exists from having in inner intersect interval into is join key
+    lateral left like limit minus not numeric on or over partition right select set some table
+    then union using values varbinary varchar when where with
+    """
+)
+"""Words that may stand before a parenthesis and call nothing; `left` and `right` may do both."""
+
+
+def respelled(text: str) -> str:
+    """The text with the names of functions as DuckDB is to see them.
+
+    Raises:
+        QueryError: A function is not known here.
+    """
+    tokens = tokenize(text)
+    pieces: list[str] = []
+    done = 0
+    ends = _table_functions(tokens)
+    for place, token in enumerate(tokens[:-1]):
+        if place in ends:
+            pieces.append(text[done : token.start])
+            done = token.end
+            continue
+        following = tokens[place + 1]
+        is_call = token.kind == "word" and following.value == "(" and following.kind == "symbol"
+        if not is_call or _declares(tokens, place):
+            continue
+        name = _target(token.value.lower(), tokens[place - 1] if place else None)
+        if name != token.value:
+            pieces += [text[done : token.start], name]
+            done = token.end
+    return "".join([*pieces, text[done:]])
+
+
+def _table_functions(tokens: list[Token]) -> set[int]:
+    """Where `TABLE(f(...))` has `TABLE`, `(` and `)`: DuckDB's FROM takes the function alone."""
+    found: set[int] = set()
+    for place, token in enumerate(tokens[:-2]):
+        if token.kind != "word" or token.value.upper() != "TABLE" or tokens[place + 1].value != "(":
+            continue
+        depth = 0
+        for at in range(place + 1, len(tokens)):
+            if tokens[at].kind == "symbol":
+                depth += {"(": 1, ")": -1}.get(tokens[at].value, 0)
+            if depth == 0:
+                found |= {place, place + 1, at}
+                break
+    return found
+
+
+def _target(name: str, before: Token | None) -> str:
+    if before is not None and before.kind == "symbol" and before.value == ".":
+        raise analysis_error(f"No matching function with signature: {name}")
+    if name in MACROS:
+        return f"sr_{name}"
+    if name in RENAMED:
+        return RENAMED[name]
+    if name in EQUAL or name in _NOT_CALLED:
+        return name
+    raise analysis_error(
+        f"No matching function with signature: {name}. The embedded server does not know it"
+    )
+
+
+def _declares(tokens: list[Token], place: int) -> bool:
+    """Whether the word names a derived table with its columns: `AS t(a)`, `) t(a)`, `t(a) AS (`."""
+    before = tokens[place - 1] if place else None
+    if before is not None and before.value.upper() in {"AS", ")"} and before.kind != "string":
+        return tokens[place].value.lower() not in _NOT_CALLED
+    depth = 0
+    for at in range(place + 1, len(tokens)):
+        token = tokens[at]
+        if token.kind == "symbol":
+            depth += {"(": 1, ")": -1}.get(token.value, 0)
+        if depth == 0:
+            after = tokens[at + 1 : at + 3]
+            return [t.value.upper() for t in after] == ["AS", "("]
+    return False
