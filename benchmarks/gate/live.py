@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 PERIOD_S = 20.0
 LIMIT = 300
 SCRIPT = """
-CREATE TABLE ticks (id INT, note STRING) WITH ('connector' = 'datagen',
+CREATE TABLE source (id INT, note STRING) WITH ('connector' = 'datagen',
  'rows-per-second' = '200', 'fields.id.min' = '1', 'fields.id.max' = '1000');
-CREATE TABLE target (id INT, note STRING, made TIMESTAMP(3), PRIMARY KEY (id) NOT ENFORCED) WITH (
+CREATE TABLE {table} (id INT, note STRING, made TIMESTAMP(3), PRIMARY KEY (id) NOT ENFORCED) WITH (
  'connector' = 'starrocks', 'jdbc-url' = '{jdbc}', 'load-url' = '{load}',
- 'database-name' = 'shop', 'table-name' = 'ticks', 'username' = 'root', 'password' = ''{options});
-INSERT INTO target SELECT id, note, LOCALTIMESTAMP FROM ticks;
+ 'database-name' = 'shop', 'table-name' = '{table}', 'username' = 'root', 'password' = ''{options});
+INSERT INTO {table} SELECT id, note, LOCALTIMESTAMP FROM source;
 """
 
 
@@ -45,7 +45,7 @@ class LiveRun:
         directory: Of the job.
         limit: `tablet_max_versions`.
         period_s: Least time between compactions of a tablet.
-        options: More options of the sink, each after a comma.
+        options: More options of the sink of its table `ticks`, each after a comma.
     """
 
     def __init__(
@@ -60,17 +60,24 @@ class LiveRun:
         self._server = server
         self._client = self.connect()
         self.sql("CREATE DATABASE shop")
-        self.sql(
-            "CREATE TABLE shop.ticks (id INT NOT NULL, note VARCHAR(200), made DATETIME) "
-            "PRIMARY KEY (id) DISTRIBUTED BY HASH (id) BUCKETS 4 "
-            "PROPERTIES ('replication_num' = '1')"
-        )
         self.set("tablet_max_versions", limit)
         self.set("update_compaction_check_interval_seconds", 0.25)
         self.set("update_compaction_per_tablet_min_interval_seconds", period_s)
         self.set("update_compaction_num_threads_per_disk", 4)
         self.group = JobGroup(directory, {"table.local-time-zone": "UTC"})
-        script = SCRIPT.format(jdbc=server.jdbc_url, load=server.load_url, options=options)
+        self.submit("ticks", options)
+
+    def submit(self, table: str, options: str = "") -> None:
+        """Create a table and write to it from now on."""
+        self.sql(
+            f"CREATE TABLE shop.{table} (id INT NOT NULL, note VARCHAR(200), made DATETIME) "
+            "PRIMARY KEY (id) DISTRIBUTED BY HASH (id) BUCKETS 4 "
+            "PROPERTIES ('replication_num' = '1')"
+        )
+        server = self._server
+        script = SCRIPT.format(
+            jdbc=server.jdbc_url, load=server.load_url, table=table, options=options
+        )
         for _ in Session(self.group.settings, submitter=self.group).execute_script(script):
             pass
 
@@ -96,6 +103,11 @@ class LiveRun:
     def versions(self) -> int:
         """The most versions a tablet has."""
         return int(self.sql("SELECT MAX(NUM_VERSION) FROM information_schema.be_tablets")[0][0])
+
+    def visible(self, table: str) -> int:
+        """The number of the table's newest version."""
+        sql = "SELECT MAX(VISIBLE_VERSION) FROM information_schema.partitions_meta WHERE TABLE_NAME"
+        return int(self.sql(f"{sql} = '{table}'")[0][0])
 
     @property
     def sink(self) -> dict[str, Any]:

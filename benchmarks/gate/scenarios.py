@@ -56,8 +56,8 @@ GUIDE = {
     "foreign": ("Another writer joins and leaves", visited(120.0, 1, share=0.5)),
     "crowded": ("Another writer leaves no room", visited(120.0, 1, share=0.9)),
     "user": (
-        "The user wants 1 s; compaction every 600 s, and none for ten minutes",
-        Setup(4800.0, 600.0, stopped=((1900.0, 2500.0),), target_ms=1000.0),
+        "The user wants 1 s; compaction every 600 s, and none for 25 minutes",
+        Setup(4800.0, 600.0, stopped=((1500.0, 3000.0),), target_ms=1000.0),
     ),
 }
 """Name of a picture -> its title and what it shows."""

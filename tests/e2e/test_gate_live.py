@@ -52,9 +52,32 @@ def test_the_gate_learns_the_servers_compaction_period(
     try:
         learnt = run.until(lambda s: s["compaction_period_s"] < 20, 30)
         assert learnt["compaction_period_s"] >= 2
-        assert learnt["reason"] == "share of the version limit"
-        assert learnt["interval_ms"] <= 1000 * learnt["compaction_period_s"] / 30 + 200
+        # On a slow machine publishing may take longer than the share of the limit asks for.
+        share_ms = 1000 * learnt["compaction_period_s"] / 30
+        assert learnt["interval_ms"] <= max(share_ms, learnt["publish_ms"], 200) + 1
         assert run.sink["retries"] == 0
+    finally:
+        run.close()
+
+
+def test_every_table_of_a_script_keeps_the_interval_set_for_it(
+    server: EmbeddedStarRocks, tmp_path: Path
+) -> None:
+    often = ", 'sink.buffer-flush.interval-ms' = '400'"
+    seldom = ", 'sink.buffer-flush.interval-ms' = '4000'"
+    run = LiveRun(server, tmp_path, limit=1000, period_s=2.0, options=often)
+    run.submit("seldom", seldom)
+    try:
+        for table in ("ticks", "seldom"):
+            run.until(lambda _, table=table: run.visible(table) > 1, 20)  # type: ignore[misc]
+        before = run.visible("ticks"), run.visible("seldom")
+        time.sleep(8)
+        often_made, seldom_made = (
+            run.visible("ticks") - before[0],
+            run.visible("seldom") - before[1],
+        )
+        assert 1 <= seldom_made <= 3
+        assert 4 * seldom_made < often_made <= 21
     finally:
         run.close()
 

@@ -284,6 +284,7 @@ class StarRocksWriter:
             return True
         if self._context.checkpoint_interval_ms is not None or self._last_go_ms is None:
             return True
+        share = 1.0 if decision.stretched else share
         return now_ms >= self._last_go_ms + share * decision.interval_ms
 
     def _may_begin(self) -> bool:

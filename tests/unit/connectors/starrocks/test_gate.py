@@ -117,6 +117,17 @@ def test_versions_of_others_are_what_own_commits_do_not_explain() -> None:
     assert outlook(state).foreign_per_s == pytest.approx(1.9, abs=0.1)
 
 
+def test_a_partition_that_gets_no_rows_is_no_danger_however_full() -> None:
+    state = None
+    for second in range(200):
+        counts, numbers = [790.0, 1.0 + second % 50], [790.0, 1.0 + second]
+        state = follow(state, seen(second, counts, numbers, own=second))
+    assert state is not None
+    known = outlook(state)
+    assert known.versions == 790
+    assert decide(known, GateSettings(), Moment(200_000.0, own=199)).interval_ms == 500.0
+
+
 def test_own_commits_since_the_poll_use_up_room() -> None:
     known = Outlook(period_s=130.0, versions=600, tight=600.0, own=10)
     settings = GateSettings(target_ms=1000.0)
@@ -152,6 +163,8 @@ def test_late_compaction_stretches_the_interval_and_says_so() -> None:
     stretched = decide(late, GateSettings(), Moment(440_000.0))
     assert stretched.interval_ms == pytest.approx(4000.0)
     assert stretched.reason == "no compaction for 440 s"
+    assert stretched.stretched
+    assert not decide(late, GateSettings(), Moment(100_000.0)).stretched
 
 
 def test_a_commit_is_not_asked_for_before_the_one_before_can_be_visible() -> None:

@@ -84,12 +84,14 @@ class Decision:
         reason: Why that long, in words.
         peak: The most versions expected before the next compaction, None where unknown.
         hold: The limit is so near that not even a full buffer may end an epoch early.
+        stretched: It is longer than wanted, so that none of it may be saved.
     """
 
     interval_ms: float
     reason: str
     peak: float | None = None
     hold: bool = False
+    stretched: bool = False
 
 
 def floor_ms(period_s: float, scale: Scale, labels: float = 1.0) -> float:
@@ -106,35 +108,39 @@ def decide(outlook: Outlook, settings: GateSettings, moment: Moment) -> Decision
     """The decision at a moment."""
     seeing = outlook.versions is not None
     wanted, reason = _wanted(outlook, settings, moment)
-    hold = False
+    interval = wanted
+    if settings.target_ms is None and outlook.late_since_ms is not None:
+        waited_s = (moment.now_ms - outlook.late_since_ms) / 1000.0
+        late = floor_ms(waited_s / _TOLERANCE, outlook.scale, moment.labels)
+        if late > interval:
+            interval, reason = late, f"no compaction for {waited_s:.0f} s"
     if seeing:
-        hold = outlook.full(moment.own)
         left_ms = 1000.0 * outlook.left_s(moment.now_ms)
         demanded = moment.labels * left_ms / outlook.room(moment.now_ms, moment.own)
-        if demanded > wanted:
-            wanted, reason = demanded, _demand(outlook)
-    if moment.publish_ms > wanted:
-        wanted, reason = moment.publish_ms, "publish takes as long"
+        if demanded > interval:
+            interval, reason = demanded, _demand(outlook)
+    if moment.publish_ms > interval:
+        interval, reason = moment.publish_ms, "publish takes as long"
     factor = moment.pressure.now(moment.now_ms, seeing=seeing)
     if factor > 1.05:
-        wanted, reason = wanted * factor, "StarRocks refused loads"
-    interval = min(wanted, max(LONGEST_MS, settings.target_ms or 0.0))
-    return Decision(interval, reason, _peak(outlook, moment, interval), hold)
+        interval, reason = interval * factor, "StarRocks refused loads"
+    interval = min(interval, max(LONGEST_MS, settings.target_ms or 0.0))
+    return Decision(
+        interval,
+        reason,
+        _peak(outlook, moment, interval),
+        hold=seeing and outlook.full(moment.own),
+        stretched=interval > wanted,
+    )
 
 
 def _wanted(outlook: Outlook, settings: GateSettings, moment: Moment) -> tuple[float, str]:
-    """The interval where versions are no danger."""
+    """The interval where nothing demands a longer one."""
     if settings.target_ms is not None:
         return settings.target_ms, "set by the user"
-    period_s, reason = outlook.period_s, "share of the version limit"
-    if outlook.versions is None:
-        reason = "versions cannot be seen"
-    if outlook.late_since_ms is not None:
-        waited_s = (moment.now_ms - outlook.late_since_ms) / 1000.0
-        if waited_s / _TOLERANCE > period_s:
-            period_s, reason = waited_s / _TOLERANCE, f"no compaction for {waited_s:.0f} s"
-    floor = floor_ms(period_s, outlook.scale, moment.labels)
-    return max(floor, SHORTEST_MS), reason
+    blind = outlook.versions is None
+    reason = "versions cannot be seen" if blind else "share of the version limit"
+    return max(floor_ms(outlook.period_s, outlook.scale, moment.labels), SHORTEST_MS), reason
 
 
 def _demand(outlook: Outlook) -> str:

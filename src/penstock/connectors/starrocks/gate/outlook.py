@@ -93,8 +93,9 @@ def outlook(state: Sawtooth) -> Outlook:
     left_s = np.maximum(state.period_s - waited_s, OVERDUE_SHARE * waited_s)
     others = np.maximum(state.growth - state.own_rate - _NOISE_PER_S, 0.0)
     room = _room(seen.counts, others, left_s, state.period_s, scale.limit, np.maximum)
-    place = int(np.argmax(left_s / room))
-    used_up = seen.counts - state.troughs >= _BUDGET_USED * scale.share * scale.limit
+    moving = state.moving
+    place = int(np.argmax(np.where(moving, left_s / room, -1.0)))
+    used_up = moving & (seen.counts - state.troughs >= _BUDGET_USED * scale.share * scale.limit)
     return Outlook(
         period_s=state.period_s,
         scale=scale,

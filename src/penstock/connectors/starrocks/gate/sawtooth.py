@@ -111,6 +111,15 @@ class Sawtooth:
         waited = self.seen.now_ms - self.trough_ms
         return np.where(idle <= _IDLE_SHARE * waited, self.trough_ms, self.pending_ms)
 
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """Which replicas are written to; all where none is known to be.
+
+        A partition that gets no rows gets no versions either, however many it has.
+        """
+        moving = _moving(self, lower_median(self.teeth_s))
+        return moving if moving.any() else np.ones(len(moving), np.bool_)
+
 
 def follow(state: Sawtooth | None, seen: TabletVersions) -> Sawtooth:
     """The state after a poll.
@@ -242,6 +251,11 @@ def lower_median(teeth_s: Floats) -> Floats:
 def _measured(state: Sawtooth) -> float | None:
     """The longest period of the replicas that are written to; as before where nothing is new."""
     periods = lower_median(state.teeth_s)
-    busy_ms = 1000.0 * np.maximum(2.0 * np.nan_to_num(periods, nan=state.period_s), 60.0)
-    counted = ~np.isnan(periods) & (state.seen.now_ms - state.moved_ms <= busy_ms)
+    counted = ~np.isnan(periods) & _moving(state, periods)
     return float(periods[counted].max()) if counted.any() else state.measured_s
+
+
+def _moving(state: Sawtooth, periods: Floats) -> NDArray[np.bool_]:
+    """Replicas that got versions lately: within two periods of theirs, or a minute."""
+    lately_ms = 1000.0 * np.maximum(2.0 * np.nan_to_num(periods, nan=state.period_s), 60.0)
+    return state.seen.now_ms - state.moved_ms <= lately_ms
