@@ -78,6 +78,8 @@ class Committer:
             ConnectorError: StarRocks aborted or forgot it (code LOST), or did not answer in time.
             DataError: A plain load was refused for its rows.
         """
+        if entry.kind is EntryKind.NOTHING:
+            return
         started = self._clock.monotonic()
         versions = 1
         plain = entry.kind is not EntryKind.TRANSACTION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.clients.http import HttpClient, Timeouts
@@ -45,6 +46,34 @@ _BAD_DATA = (
     "column count",
 )
 _POLL_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class RowsRefusedError(DataError):
+    """StarRocks did not take rows for what is in them.
+
+    Args:
+        message: What happened.
+        table: `database.table`.
+        label: Of the load.
+        answer: StarRocks' own.
+        log: Its error log, empty where it has none.
+    """
+
+    def __init__(self, message: str, table: str, label: str, answer: LoadAnswer, log: str) -> None:
+        self.said = f"{answer.status}: {answer.message}"
+        self.filtered_rows = answer.filtered_rows
+        self.log = tuple(log.splitlines())
+        facts = [f"StarRocks says: {self.said}", f"label {label}"]
+        if log:
+            facts.append(f"errorLog: {log}")
+        super().__init__(
+            message,
+            table=table,
+            code="rows-refused",
+            detail="\n".join(facts),
+            hint="Correct the values in the query, or widen the target's columns; with"
+            " 'sink.dead-letter.path' refused rows go to a file and the rest is loaded.",
+        )
 
 
 def load_client(
@@ -105,6 +134,7 @@ class LoadApi:
         self._clock = clock
         self._sanitize = sanitize
         self._answered = answered
+        self._knows_states = True
 
     @property
     def name(self) -> str:
@@ -122,6 +152,23 @@ class LoadApi:
         except ValueError:
             return False
         return True
+
+    def find_states(self) -> bool:
+        """Ask whether states of labels can be asked for; a backend or a plain proxy cannot tell.
+
+        Where they cannot, `state` and `settle` say UNKNOWN from now on, and only the label itself
+        keeps a load from being applied twice.
+        """
+        path = load_state_path(self._database, "penstock-probe")
+        response = self._http.request("GET", path)
+        self._deny(response)
+        try:
+            # A frontend answers in JSON with a lower-case status, also where it refuses.
+            known = "status" in parse_answer(response.body).fields
+        except ValueError:
+            known = False
+        self._knows_states = known and response.status == 200
+        return self._knows_states
 
     def begin(self, label: str, headers: Mapping[str, str]) -> int:
         """Open a transaction; its id."""
@@ -163,11 +210,14 @@ class LoadApi:
         if answer.outcome in {Outcome.OK, Outcome.PUBLISH_TIMEOUT}:
             return answer
         if answer.outcome is Outcome.LABEL_EXISTS and finished:
-            return answer
+            # An earlier try won; this answer counts no rows.
+            return replace(answer, status="Success", loaded_rows=None)
         raise self._failure("could not load", label, answer)
 
     def state(self, label: str) -> tuple[LoadState, str]:
         """State of a label, and the reason where it was aborted."""
+        if not self._knows_states:
+            return LoadState.UNKNOWN, ""
         response = self._http.request("GET", load_state_path(self._database, label))
         self._deny(response)
         try:
@@ -216,19 +266,9 @@ class LoadApi:
             return f"{url} cannot be read: HTTP {response.status}"
         return (sanitized_log(text) if self._sanitize else text)[:_ERROR_LOG_LIMIT].strip()
 
-    def bad_data(self, message: str, label: str, answer: LoadAnswer) -> DataError:
+    def bad_data(self, message: str, label: str, answer: LoadAnswer) -> RowsRefusedError:
         """StarRocks did not take all rows."""
-        log = self.error_log(answer.error_url)
-        facts = [f"StarRocks says: {answer.status}: {answer.message}", f"label {label}"]
-        if log:
-            facts.append(f"errorLog: {log}")
-        return DataError(
-            message,
-            table=self.name,
-            code="rows-refused",
-            detail="\n".join(facts),
-            hint="Correct the values in the query, or widen the target's columns.",
-        )
+        return RowsRefusedError(message, self.name, label, answer, self.error_log(answer.error_url))
 
     def _address(self, label: str) -> dict[str, str]:
         return {"label": label, "db": self._database, "table": self._table}

@@ -7,12 +7,20 @@ its rows; a refusal is back-pressure: the rows wait in the spool and the loader 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from penstock.connectors.starrocks.changes import Chunk
+from penstock.connectors.starrocks.dead_letters import DeadLetters, Sieve, too_many
 from penstock.connectors.starrocks.labels import Labels
-from penstock.connectors.starrocks.load_api import BACK_PRESSURE, LABEL_USED, LoadApi
+from penstock.connectors.starrocks.load_api import (
+    BACK_PRESSURE,
+    LABEL_USED,
+    LoadApi,
+    RowsRefusedError,
+)
 from penstock.connectors.starrocks.outbox import EntryKind, Frame, Outbox
 from penstock.errors import CheckpointError, ConnectorError, PenstockError
 from penstock.wire.stream_load import LoadAnswer, LoadState
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.connectors.starrocks.sink_metrics import SinkMetrics
     from penstock.formats.csv import CsvDialect
+    from penstock.state import Segment
 
 _LOG = logging.getLogger(__name__)
 _REST_MS = (200, 500, 1000, 2000, 5000)
@@ -45,6 +54,7 @@ class _Attempt:
     rows: int = 0
     size: int = 0
     began_s: float = 0.0
+    frames: list[Frame] = field(default_factory=list)
     chosen: bool = False
     dialect: CsvDialect | None = None
 
@@ -72,6 +82,7 @@ class Loader:
         gate: Told of refusals.
         metrics: Where to count.
         open_epoch: The epoch that is open now, for labels.
+        dead_letters: Where refused rows go; None fails the job.
     """
 
     def __init__(
@@ -86,6 +97,7 @@ class Loader:
         gate: FlushGate,
         metrics: SinkMetrics,
         open_epoch: Callable[[], int],
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         self._api = api
         self._outbox = outbox
@@ -98,6 +110,10 @@ class Loader:
         self._metrics = metrics
         self._first_s: float | None = None
         self._open_epoch = open_epoch
+        self._dead_letters = dead_letters
+        # Rows put aside, by batch, and the batches of which nothing is left.
+        self._sifted: dict[tuple[Segment, int], list[int]] = {}
+        self._emptied: list[Frame] = []
         self._attempt: _Attempt | None = None
         self._broken: _Attempt | None = None
         self._slot: object = object()
@@ -131,6 +147,11 @@ class Loader:
             epochs = [a.epoch for a in (self._attempt, self._broken) if a is not None]
         return min(epochs, default=None)
 
+    @property
+    def dead_letters(self) -> int:
+        """Rows put aside so far."""
+        return 0 if self._dead_letters is None else self._dead_letters.count
+
     # On the pool
 
     def work(self) -> None:
@@ -153,6 +174,8 @@ class Loader:
                 if error.code != STATE_NOT_WRITTEN:
                     raise
                 self._rest(error, refused=False)
+            except RowsRefusedError as error:
+                self._put_aside(error)
             except PenstockError:
                 self._break()
                 self._close_broken(patient=False)
@@ -183,8 +206,12 @@ class Loader:
         return True
 
     def _load(self, frame: Frame) -> None:
+        chunk = self._chunk(frame)
+        if not chunk.rows:
+            self._emptied.append(frame)
+            return
         attempt = self._attempt or self._begin()
-        chunk = Chunk(self._outbox.read(frame).columns, frame.rows)
+        attempt.frames.append(frame)
         if not attempt.chosen:
             attempt.dialect = None if self._json_only else self._bodies.choose(chunk)
             attempt.chosen = True
@@ -192,9 +219,54 @@ class Loader:
             raise _MisfitError
         headers, body = self._bodies.encode(chunk, attempt.dialect)
         self._api.load(attempt.label, headers, body)
-        attempt.rows += frame.rows
+        attempt.rows += chunk.rows
         attempt.size += sum(part.nbytes for part in body)
         self._outbox.loaded(frame)
+
+    def _chunk(self, frame: Frame) -> Chunk:
+        """The rows of a batch without those put aside."""
+        batch = self._outbox.read(frame)
+        bad = self._sifted.get((frame.segment, frame.index))
+        if bad:
+            batch = batch.take(np.delete(np.arange(frame.rows), bad))
+        return Chunk(batch.columns, batch.num_rows)
+
+    def _put_aside(self, error: RowsRefusedError) -> None:
+        """Put the refused rows of the attempt aside, so that the next one loads the rest.
+
+        Raises:
+            RowsRefusedError: No row is bad by itself, or nobody wants dead letters.
+            DataError: Too many are.
+        """
+        attempt, letters = self._attempt, self._dead_letters
+        self._break()
+        self._close_broken(patient=False)
+        if letters is None or attempt is None:
+            raise error
+        try:
+            found = sum(self._sift(frame, attempt.epoch, letters) for frame in attempt.frames)
+        except ConnectorError as failure:
+            self._recover_from(failure)
+            return
+        if not found:
+            raise error
+
+    def _sift(self, frame: Frame, epoch: int, letters: DeadLetters) -> int:
+        """Put the refused rows of a batch aside; how many."""
+        chunk = self._chunk(frame)
+        limit = self._options.dead_letter_rows
+        sieve = Sieve(self._api, self._bodies, self._options, lambda: self._labels.next(epoch))
+        bad = sieve.bad_rows(chunk, limit)
+        if len(bad) > limit:
+            raise too_many(self._api.name, limit, bad[0])
+        if bad:
+            letters.write(chunk, bad)
+            _LOG.warning("%d rows of %s became dead letters", len(bad), self._api.name)
+            key = frame.segment, frame.index
+            before = self._sifted.get(key, [])
+            left = np.delete(np.arange(frame.rows), before)
+            self._sifted[key] = before + left[[row.index for row in bad]].tolist()
+        return len(bad)
 
     def _begin(self) -> _Attempt:
         # One step under the lock: a manifest either sees the attempt or is of an earlier epoch.
@@ -224,6 +296,9 @@ class Loader:
                 )
             self._json_only = False
             self._count(attempt)
+        elif self._emptied:
+            self._outbox.cover(EntryKind.NOTHING, "", -1, through)
+        self._sifted, self._emptied = {}, []
         with self._outbox.lock:
             if self.through == through:
                 self.through = None
@@ -273,6 +348,7 @@ class Loader:
             attempt, self._attempt = self._attempt, None
             if attempt is None:
                 return
+            self._emptied = []
             self._outbox.rewind()
             if not attempt.label:
                 self._slots.release(attempt.slot)

@@ -264,6 +264,19 @@ class StarRocksOptions(LoadProperties):
     ca_file = Option(
         "sink.ssl.ca-file", str, "", "PEM file of authorities, for https and sslMode=VERIFY_*."
     )
+    dead_letter_path = Option(
+        "sink.dead-letter.path",
+        str,
+        "",
+        "File to which rows go that StarRocks refuses, as JSON lines; the rest is loaded.",
+    )
+    dead_letter_rows = Option(
+        "sink.dead-letter.max-rows",
+        integer,
+        100,
+        "Refused rows of one load beyond which the job fails.",
+        at_least(1),
+    )
     blackhole = Option(
         "sink.blackhole",
         boolean,

@@ -24,6 +24,7 @@ class EntryKind(Enum):
 
     TRANSACTION = "transaction"
     LOAD = "load"
+    NOTHING = "nothing"
     SPOOL = "spool"
 
 
@@ -33,6 +34,7 @@ class Entry:
 
     Attributes:
         kind: TRANSACTION: prepared in StarRocks. LOAD: to be sent by Stream Load once listed.
+            NOTHING: all rows became dead letters.
         slot: The place it has among the open transactions of its database.
         listed: A manifest may hold it: it is not aborted any more.
         durable: A manifest does hold it: it may be committed, `since_ms`.

@@ -71,7 +71,9 @@ class Recovery:
         payloads = [committable.payload for committable in recovered.committables]
         names = [tuple(pair) for payload in payloads for pair in payload["segments"]]
         found = {segment.name: segment for segment in spool.recover(names)}
-        entries = [_entry(payload, found) for payload in payloads]
+        listed = [_entry(payload, found) for payload in payloads]
+        # Dead letters were on disk before the manifest: nothing is left to do about them.
+        entries = [entry for entry in listed if entry.kind is not EntryKind.NOTHING]
         known = {entry.label for entry in entries if entry.label}
         waiting = self._settle(entries)
         self._abort(recovered, labels, known)

@@ -6,12 +6,15 @@ import hashlib
 import json
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.budget import TransactionSlots
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import Committer
+from penstock.connectors.starrocks.dead_letters import DeadLetters
+from penstock.connectors.starrocks.delivery import transactions_at, wants_transactions
 from penstock.connectors.starrocks.gate import FlushGate, GateSettings
 from penstock.connectors.starrocks.labels import Labels
 from penstock.connectors.starrocks.layout import (
@@ -28,7 +31,7 @@ from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Reco
 from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.writer import StarRocksWriter
-from penstock.errors import OptionError, ValidationError
+from penstock.errors import OptionError, PenstockError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -180,19 +183,25 @@ class StarRocksSink:
             sanitize=options.sanitize_error_log,
             answered=metrics.answered,
         )
+        try:
+            transactions = transactions_at(api, options)
+        except PenstockError:
+            http.close()
+            raise
         bodies = Bodies(options, layout, api.name)
         labels = Labels(options, context, self.path)
         gate = self.gate(context)
         committer = Committer(api, bodies, options, context.clock, gate, progress, metrics)
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
+        letters = self._dead_letters(api, layout, context)
         loader = Loader(
-            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch
+            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch, letters
         )
         recovery = Recovery(
             api, committer, options, keyed=bool(rules.keys), on_unknown=self._on_unknown
         )
         return Link(
-            transactions=self.wants_transactions and api.supports_transactions(),
+            transactions=transactions,
             api=api,
             rules=rules,
             bodies=bodies,
@@ -203,6 +212,12 @@ class StarRocksSink:
             slots=slots,
             close=http.close,
         )
+
+    def _dead_letters(
+        self, api: LoadApi, layout: Layout, context: SinkContext
+    ) -> DeadLetters | None:
+        path = self.options.dead_letter_path
+        return DeadLetters(Path(path), api.name, layout, context.clock) if path else None
 
     @property
     def slots_key(self) -> Hashable:
@@ -250,7 +265,4 @@ class StarRocksSink:
     @property
     def wants_transactions(self) -> bool:
         """Whether loads go in transactions where the server has them."""
-        options = self.options
-        if options.version == "v1":
-            return False
-        return options.semantic == "exactly-once" or options.use_transactions
+        return wants_transactions(self.options)

@@ -86,6 +86,8 @@ READ: dict[str, tuple[str, Any, dict[str, str]]] = {
     "sink.sanitize-error-log": ("true", True, {"x": "true or false"}),
     "sink.publish-timeout.ms": ("0", 0, {"x": "number"}),
     "sink.timestamp-ltz.zone": ("Asia/Shanghai", "Asia/Shanghai", {}),
+    "sink.dead-letter.path": ("/d.jsonl", "/d.jsonl", {}),
+    "sink.dead-letter.max-rows": ("5", 5, {"0": "at least 1"}),
     "sink.ssl.ca-file": ("/ca.pem", "/ca.pem", {}),
     P + "format": ("JSON", "json", {"orc": "one of csv, json"}),
     P + "column_separator": (
