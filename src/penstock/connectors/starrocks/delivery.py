@@ -28,7 +28,7 @@ def transactions_at(api: LoadApi, options: StarRocksOptions) -> bool:
         OptionError: The user demands what it cannot give.
         ConnectorError: It does not answer.
     """
-    why = _why_plain(api, options)
+    why = why_plain(api, options)
     if not why:
         return True
     if options.semantic == "exactly-once":
@@ -53,7 +53,7 @@ def transactions_at(api: LoadApi, options: StarRocksOptions) -> bool:
     return False
 
 
-def _why_plain(api: LoadApi, options: StarRocksOptions) -> str:
+def why_plain(api: LoadApi, options: StarRocksOptions) -> str:
     """Why loads are plain Stream Loads; empty where they go in transactions."""
     # Asked in any case: settling labels depends on it.
     states = api.find_states()

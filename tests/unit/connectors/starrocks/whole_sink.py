@@ -51,12 +51,12 @@ class WholeSink:
     def write(self, rows: list[tuple[Any, ...]], kinds: list[str] | None = None) -> None:
         self.writer.write(batch(self.schema, rows, kinds))
 
-    def flush(self, seconds: float = 20) -> None:
+    def flush(self, seconds: float = 20, *, final: bool = True) -> None:
         """Barriers until everything written is visible."""
         wanted = self._epoch
         deadline = time.monotonic() + seconds
         while self.writer.visible_epoch < wanted:
-            self.writer.barrier(self._epoch, final=True)
+            self.writer.barrier(self._epoch, final=final)
             while self.writer.listed(self._epoch) is None:
                 self._wait(deadline)
             self.writer.commit(self._epoch)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.clock import SystemClock
 from penstock.connectors.base import Finding, Severity
+from penstock.connectors.starrocks.delivery import why_plain
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.errors import ConnectorError
 
@@ -31,18 +32,18 @@ def findings(options: StarRocksOptions, *, wanted: bool) -> Iterator[Finding]:
     failures: list[ConnectorError] = []
     for endpoint in options.load_url:
         try:
-            known = transactions_known(options, endpoint)
+            why = why_plain_at(options, endpoint)
         except ConnectorError as error:
             failures.append(error)
             continue
-        if wanted and not known:
+        if wanted and why:
             yield Finding(
                 Severity.WARNING,
                 "no-transactions",
-                "the server has no transaction API for loads",
-                "Loads are plain Stream Loads: delivery is at least once, and rows are visible "
-                "when their load ends.",
-                "Upgrade to StarRocks 2.4 or later for exactly-once.",
+                "loads cannot go in transactions",
+                f"{why[0].upper()}{why[1:]}. Delivery is at least once, and rows are visible when"
+                " their load ends.",
+                "Give the address of a frontend of StarRocks 2.4 or later for exactly-once.",
                 place=str(endpoint),
             )
     for failure in failures:
@@ -58,8 +59,8 @@ def findings(options: StarRocksOptions, *, wanted: bool) -> Iterator[Finding]:
         )
 
 
-def transactions_known(options: StarRocksOptions, endpoint: Endpoint) -> bool:
-    """Whether the frontend at an address knows the transaction API.
+def why_plain_at(options: StarRocksOptions, endpoint: Endpoint) -> str:
+    """Why loads over an address would be plain Stream Loads; empty where they would not.
 
     Raises:
         ConnectorError: It cannot be reached, or refuses the account.
@@ -67,7 +68,6 @@ def transactions_known(options: StarRocksOptions, endpoint: Endpoint) -> bool:
     clock = SystemClock()
     client = load_client(options, clock, (endpoint,), ANSWER_S_MAX)
     try:
-        api = LoadApi(client, options.database, options.table, clock)
-        return api.supports_transactions()
+        return why_plain(LoadApi(client, options.database, options.table, clock), options)
     finally:
         client.close()
