@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from penstock.connectors.starrocks.changes import Chunk
 from penstock.connectors.starrocks.layout import OP
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.layout import Layout
     from penstock.connectors.starrocks.load_api import LoadApi
     from penstock.connectors.starrocks.options import StarRocksOptions
+    from penstock.connectors.starrocks.outbox import Frame
+    from penstock.state import Segment
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,73 @@ class DeadLetters:
         return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
-def too_many(table: str, limit: int, first: BadRow) -> DataError:
+class Aside:
+    """The rows of batches that were put aside until their transaction is prepared.
+
+    Args:
+        letters: Where they go; None where a refused row fails the job.
+        api: Calls for the table.
+        bodies: Encodes loads.
+        options: Of the sink.
+    """
+
+    def __init__(
+        self,
+        letters: DeadLetters | None,
+        api: LoadApi,
+        bodies: Bodies,
+        options: StarRocksOptions,
+    ) -> None:
+        self._letters = letters
+        self._api = api
+        self._bodies = bodies
+        self._options = options
+        self._places: dict[tuple[Segment, int], list[int]] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether refused rows are put aside at all."""
+        return self._letters is not None
+
+    @property
+    def count(self) -> int:
+        """Rows put aside so far."""
+        return 0 if self._letters is None else self._letters.count
+
+    def without(self, frame: Frame, batch: pa.RecordBatch) -> Chunk:
+        """The rows of a batch that are left."""
+        places = self._places.get((frame.segment, frame.index))
+        if places:
+            batch = batch.take(np.delete(np.arange(batch.num_rows), places))
+        return Chunk(batch.columns, batch.num_rows)
+
+    def sift(self, frame: Frame, batch: pa.RecordBatch, next_label: Callable[[], str]) -> int:
+        """Put the refused rows of a batch aside; how many.
+
+        Raises:
+            DataError: There are more than the user allows.
+            ConnectorError: StarRocks did not answer.
+        """
+        assert self._letters is not None
+        chunk = self.without(frame, batch)
+        limit = self._options.dead_letter_rows
+        bad = Sieve(self._api, self._bodies, self._options, next_label).bad_rows(chunk, limit)
+        if len(bad) > limit:
+            raise _too_many(self._api.name, limit, bad[0])
+        if bad:
+            self._letters.write(chunk, bad)
+            _LOG.warning("%d rows of %s became dead letters", len(bad), self._api.name)
+            places = self._places.setdefault((frame.segment, frame.index), [])
+            left = np.delete(np.arange(batch.num_rows), places)
+            places += left[[row.index for row in bad]].tolist()
+        return len(bad)
+
+    def forget(self) -> None:
+        """Their transaction is prepared without them."""
+        self._places.clear()
+
+
+def _too_many(table: str, limit: int, first: BadRow) -> DataError:
     """More rows are bad than may be put aside: something else than a row is wrong."""
     return DataError(
         f"StarRocks refuses more than {limit} rows of one load for {table}",

@@ -10,10 +10,6 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from penstock.connectors.starrocks.changes import Chunk
-from penstock.connectors.starrocks.dead_letters import DeadLetters, Sieve, too_many
 from penstock.connectors.starrocks.labels import Labels
 from penstock.connectors.starrocks.load_api import (
     BACK_PRESSURE,
@@ -31,11 +27,11 @@ if TYPE_CHECKING:
     from penstock.connectors.base import SinkContext
     from penstock.connectors.starrocks.bodies import Bodies
     from penstock.connectors.starrocks.budget import TransactionSlots
+    from penstock.connectors.starrocks.dead_letters import Aside
     from penstock.connectors.starrocks.gate import FlushGate
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.connectors.starrocks.sink_metrics import SinkMetrics
     from penstock.formats.csv import CsvDialect
-    from penstock.state import Segment
 
 _LOG = logging.getLogger(__name__)
 _REST_MS = (200, 500, 1000, 2000, 5000)
@@ -82,7 +78,7 @@ class Loader:
         gate: Told of refusals.
         metrics: Where to count.
         open_epoch: The epoch that is open now, for labels.
-        dead_letters: Where refused rows go; None fails the job.
+        aside: Rows put aside because StarRocks refuses them.
     """
 
     def __init__(
@@ -97,7 +93,7 @@ class Loader:
         gate: FlushGate,
         metrics: SinkMetrics,
         open_epoch: Callable[[], int],
-        dead_letters: DeadLetters | None = None,
+        aside: Aside,
     ) -> None:
         self._api = api
         self._outbox = outbox
@@ -110,9 +106,8 @@ class Loader:
         self._metrics = metrics
         self._first_s: float | None = None
         self._open_epoch = open_epoch
-        self._dead_letters = dead_letters
-        # Rows put aside, by batch, and the batches of which nothing is left.
-        self._sifted: dict[tuple[Segment, int], list[int]] = {}
+        self._aside = aside
+        # The batches of which nothing is left.
         self._emptied: list[Frame] = []
         self._attempt: _Attempt | None = None
         self._broken: _Attempt | None = None
@@ -146,11 +141,6 @@ class Loader:
         with self._outbox.lock:
             epochs = [a.epoch for a in (self._attempt, self._broken) if a is not None]
         return min(epochs, default=None)
-
-    @property
-    def dead_letters(self) -> int:
-        """Rows put aside so far."""
-        return 0 if self._dead_letters is None else self._dead_letters.count
 
     # On the pool
 
@@ -206,7 +196,7 @@ class Loader:
         return True
 
     def _load(self, frame: Frame) -> None:
-        chunk = self._chunk(frame)
+        chunk = self._aside.without(frame, self._outbox.read(frame))
         if not chunk.rows:
             self._emptied.append(frame)
             return
@@ -223,14 +213,6 @@ class Loader:
         attempt.size += sum(part.nbytes for part in body)
         self._outbox.loaded(frame)
 
-    def _chunk(self, frame: Frame) -> Chunk:
-        """The rows of a batch without those put aside."""
-        batch = self._outbox.read(frame)
-        bad = self._sifted.get((frame.segment, frame.index))
-        if bad:
-            batch = batch.take(np.delete(np.arange(frame.rows), bad))
-        return Chunk(batch.columns, batch.num_rows)
-
     def _put_aside(self, error: RowsRefusedError) -> None:
         """Put the refused rows of the attempt aside, so that the next one loads the rest.
 
@@ -238,35 +220,21 @@ class Loader:
             RowsRefusedError: No row is bad by itself, or nobody wants dead letters.
             DataError: Too many are.
         """
-        attempt, letters = self._attempt, self._dead_letters
+        attempt = self._attempt
         self._break()
         self._close_broken(patient=False)
-        if letters is None or attempt is None:
+        if attempt is None or not self._aside.wanted:
             raise error
+        found = 0
         try:
-            found = sum(self._sift(frame, attempt.epoch, letters) for frame in attempt.frames)
+            for frame in attempt.frames:
+                batch = self._outbox.read(frame)
+                found += self._aside.sift(frame, batch, lambda: self._labels.next(attempt.epoch))
         except ConnectorError as failure:
             self._recover_from(failure)
             return
         if not found:
             raise error
-
-    def _sift(self, frame: Frame, epoch: int, letters: DeadLetters) -> int:
-        """Put the refused rows of a batch aside; how many."""
-        chunk = self._chunk(frame)
-        limit = self._options.dead_letter_rows
-        sieve = Sieve(self._api, self._bodies, self._options, lambda: self._labels.next(epoch))
-        bad = sieve.bad_rows(chunk, limit)
-        if len(bad) > limit:
-            raise too_many(self._api.name, limit, bad[0])
-        if bad:
-            letters.write(chunk, bad)
-            _LOG.warning("%d rows of %s became dead letters", len(bad), self._api.name)
-            key = frame.segment, frame.index
-            before = self._sifted.get(key, [])
-            left = np.delete(np.arange(frame.rows), before)
-            self._sifted[key] = before + left[[row.index for row in bad]].tolist()
-        return len(bad)
 
     def _begin(self) -> _Attempt:
         # One step under the lock: a manifest either sees the attempt or is of an earlier epoch.
@@ -298,7 +266,8 @@ class Loader:
             self._count(attempt)
         elif self._emptied:
             self._outbox.cover(EntryKind.NOTHING, "", -1, through)
-        self._sifted, self._emptied = {}, []
+        self._aside.forget()
+        self._emptied = []
         with self._outbox.lock:
             if self.through == through:
                 self.through = None

@@ -13,7 +13,7 @@ from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.budget import TransactionSlots
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import Committer
-from penstock.connectors.starrocks.dead_letters import DeadLetters
+from penstock.connectors.starrocks.dead_letters import Aside, DeadLetters
 from penstock.connectors.starrocks.delivery import transactions_at, wants_transactions
 from penstock.connectors.starrocks.gate import FlushGate, GateSettings
 from penstock.connectors.starrocks.labels import Labels
@@ -53,6 +53,7 @@ class Link:
         bodies: Encodes loads.
         labels: Names labels.
         loader: Fills transactions.
+        aside: Rows put aside because StarRocks refuses them.
         committer: Commits them.
         recovery: Settles what an earlier start left.
         slots: Caps the open transactions of the database.
@@ -65,6 +66,7 @@ class Link:
     bodies: Bodies
     labels: Labels
     loader: Loader
+    aside: Aside
     committer: Committer
     recovery: Recovery
     slots: TransactionSlots
@@ -193,9 +195,9 @@ class StarRocksSink:
         gate = self.gate(context)
         committer = Committer(api, bodies, options, context.clock, gate, progress, metrics)
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
-        letters = self._dead_letters(api, layout, context)
+        aside = Aside(self._dead_letters(api, layout, context), api, bodies, options)
         loader = Loader(
-            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch, letters
+            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch, aside
         )
         recovery = Recovery(
             api, committer, options, keyed=bool(rules.keys), on_unknown=self._on_unknown
@@ -207,6 +209,7 @@ class StarRocksSink:
             bodies=bodies,
             labels=labels,
             loader=loader,
+            aside=aside,
             committer=committer,
             recovery=recovery,
             slots=slots,

@@ -223,7 +223,7 @@ class StarRocksWriter:
             "waiting_bytes": self._pending_bytes + self._outbox.waiting_bytes,
             "spool_bytes": self._outbox.kept_bytes,
             "dropped_rows": self._dropped,
-            "dead_letters": loader.dead_letters if loader else 0,
+            "dead_letters": self._link.aside.count if self._link else 0,
             "last_commit_ms": self.progress.last_commit_ms,
             **self._gate.status(self._context.clock.now_ms()),
             "retries": loader.retries if loader else 0,
