@@ -87,7 +87,7 @@ class Campaign:
         script = folder / "job.sql"
         text = tables.script(mysql_port, query_port, http_port, chunk_rows, more)
         script.write_text(text, encoding="utf-8")
-        self._job = JobUnderFault(script, folder)
+        self._job = JobUnderFault(script, folder, servers_fail=kind != "kills")
 
     def run(self, faults: int) -> Verdict:
         """Run it to its end; all servers are gone afterwards."""

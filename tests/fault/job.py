@@ -10,7 +10,7 @@ from typing import Any
 from tests.fault.plan import KillJob, Moment
 
 from penstock.checkpoint import Manifest
-from penstock.cli.exit_codes import TERMINATED
+from penstock.cli.exit_codes import FAILED, TERMINATED
 from penstock.errors import CheckpointError
 from penstock.testing.processes import CliProcess
 
@@ -24,9 +24,11 @@ class JobUnderFault:
     Args:
         script: The script's file.
         folder: Holds the state directory and the log.
+        servers_fail: Whether servers, too, or their networks are made to fail.
     """
 
-    def __init__(self, script: Path, folder: Path) -> None:
+    def __init__(self, script: Path, folder: Path, *, servers_fail: bool) -> None:
+        self.servers_fail = servers_fail
         self.state = folder / "state"
         self.log = folder / "penstock.log"
         arguments = ["run", "--quiet", "--state-dir", str(self.state), str(script)]
@@ -46,6 +48,10 @@ class JobUnderFault:
         reached = self._reach(moment)
         self._sleep(moment.delay_s)
         code = self.process.exit_code
+        if code == FAILED and self.servers_fail and self.manifest() is None:
+            # A job that never ran says at once that a server is away; it is started again.
+            assert "Traceback" not in self.tail()
+            return " (could not start)"
         ended_well = moment.trigger == "stop" and code == TERMINATED
         assert code is None or ended_well, f"the job ended by itself ({code}):\n{self.tail()}"
         return "" if reached else " (not reached)"

@@ -29,6 +29,7 @@ class Target:
     committed: list[str] = field(default_factory=list)
     fail_prepare_of: int | None = None
     fail_commit_of: int | None = None
+    failing_opens: int = 0
 
 
 @dataclass
@@ -114,6 +115,9 @@ class TargetWriter:
         self.visible_epoch = epoch - 1
 
     def open(self) -> Future[None]:
+        if self.sink.target.failing_opens:
+            self.sink.target.failing_opens -= 1
+            return done(error=ConnectorError("could not connect", retryable=True))
         listed = {c.payload["label"] for c in self.context.recovered.committables}
         for committable in self.context.recovered.committables:
             self._commit(committable)
@@ -236,6 +240,30 @@ def test_stop_commits_everything_and_the_directory_resumes(tmp_path: Path) -> No
     assert not target.prepared
     run(tmp_path, seen + 5, target)
     assert target.visible == list(range(seen + 5))
+
+
+def test_a_job_that_never_ran_fails_at_once_where_its_server_is_away(tmp_path: Path) -> None:
+    group = JobGroup(tmp_path, SETTINGS)
+    job = group.submit(plan(10, Target(failing_opens=1)))
+    group.seal()
+    assert job.wait(20) is JobState.FAILED
+    assert group.join(10)
+
+
+def test_a_resumed_job_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
+    target = Target()
+    group = JobGroup(tmp_path, SETTINGS)
+    job = group.submit(plan(10**9, target))
+    group.seal()
+    while len(target.visible) < 5:
+        job.wait(0.01)
+    group.stop()
+    assert job.wait(20) is JobState.CANCELED
+    assert group.join(10)
+    target.failing_opens = 2
+    end = len(target.visible) + 5
+    assert run(tmp_path, end, target).status()["restarts"] == 2
+    assert target.visible == list(range(end))
 
 
 def test_two_jobs_of_one_group_end_separately(tmp_path: Path) -> None:
