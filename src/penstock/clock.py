@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,26 @@ class SystemClock:
         time.sleep(seconds)
 
 
+_OFFSET = re.compile(r"(?:GMT|UTC|UT)?([+-])(\d{1,2})(?::?00)?(?::?00)?", re.IGNORECASE)
+
+
+def zone_name(text: str) -> str:
+    """A zone of Java's as the time zone database names it: whole hours from UTC have names there.
+
+    Examples:
+        >>> zone_name("GMT+08:00"), zone_name("-3"), zone_name("Z"), zone_name("Asia/Shanghai")
+        ('Etc/GMT-8', 'Etc/GMT+3', 'UTC', 'Asia/Shanghai')
+    """
+    found = _OFFSET.fullmatch(text.strip())
+    if text.strip().upper() == "Z":
+        return "UTC"
+    if found is None:
+        return text.strip()
+    hours = int(found[2])
+    # The database's signs are those of POSIX: west is positive.
+    return f"Etc/GMT{'-' if found[1] == '+' else '+'}{hours}" if hours else "UTC"
+
+
 def session_zone(zone: str) -> str:
     """The name of the session's time zone; `default` and nothing are the machine's.
 
@@ -41,8 +62,8 @@ def session_zone(zone: str) -> str:
         >>> session_zone("Asia/Shanghai"), session_zone("UTC")
         ('Asia/Shanghai', 'UTC')
     """
-    if zone and zone != "default":
-        return zone
+    if zone and zone.lower() != "default":
+        return zone_name(zone)
     if os.environ.get("TZ"):
         return os.environ["TZ"].lstrip(":")
     target = str(Path("/etc/localtime").resolve())

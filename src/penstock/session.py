@@ -51,6 +51,9 @@ class Session:
         source_name: Name of the script in messages.
         submitter: Starts the jobs of INSERT and SELECT.
         clock: The door to time.
+
+    Raises:
+        OptionError: An initial setting is refused, or its value is not one it can have.
     """
 
     def __init__(
@@ -63,6 +66,11 @@ class Session:
         self.source_name = source_name
         self._executor = LocalExecutor(dict(settings or {}), submitter, clock or SystemClock())
         self._set: list[ast.Insert] | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the initial settings."""
+        return self._executor.notes
 
     @property
     def settings(self) -> dict[str, str]:

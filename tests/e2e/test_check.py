@@ -178,7 +178,8 @@ def test_one_broken_server_does_not_hide_the_others(
     errors = codes(report, "error")
     assert "mysql-2003" in errors
     assert "mysql-1045" in errors
-    assert "key-model" in codes(report, "warning")
+    # Its deletes would fail the job.
+    assert "key-model" in errors
     assert "geheim" not in output
 
 

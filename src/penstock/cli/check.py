@@ -82,7 +82,9 @@ def _finding(finding: Finding, script: ScriptFile) -> Iterator[str]:
 
 
 def _table(pair: TablePair) -> Iterator[str]:
-    yield f"{', '.join(pair.sources)} -> {pair.sink}"
+    from penstock.preflight import short_name
+
+    yield f"{', '.join(map(short_name, pair.sources))} -> {short_name(pair.sink)}"
     head = ("server", "source column", "declared", "sink column", "declared", "target")
     rows = [
         (c.origin_type, c.source, c.source_type, c.name, c.type, c.target_type)

@@ -124,7 +124,8 @@ class ScriptJobs:
     def _ended(self, stopped: int) -> Ended:
         assert self.local is not None
         jobs = self.local.group.jobs
-        self._say(summary(jobs).replace("\n", "\n[INFO] "))
+        if self._lasting:
+            self._say(summary(jobs).replace("\n", "\n[INFO] "))
         failed = [job for job in jobs if job.state is JobState.FAILED]
         errors = tuple({id(job.error): job.error for job in failed if job.error}.values())
         unfinished = any(job.state is not JobState.FINISHED for job in jobs)
@@ -195,6 +196,8 @@ def run_script(
         PenstockError: A statement failed.
     """
     session = Session(settings=settings, source_name=script.name, submitter=jobs)
+    for note in session.notes:
+        click.echo(note, err=True)
     statements = 0
     with script.errors():
         try:

@@ -34,18 +34,21 @@ def command(
     state_dir: Path | None,
     fresh: bool,  # noqa: FBT001
 ) -> None:
-    """Execute Flink SQL. Jobs run in this process; with -f and -e it stays until all have ended."""
+    """Execute Flink SQL: a file, a statement, what standard input holds, or a prompt.
+
+    Jobs run in this process; but for the prompt it stays until all have ended.
+    """
     from penstock.cli.results import print_result
     from penstock.cli.script_run import ScriptJobs, may_resume, run_script
 
     settings = read_settings(conf, given)
     first = read_script(init) if init else ""
-    if file is None and statement is None:
+    if file is None and statement is None and sys.stdin.isatty():
         prompt(first, settings, state_dir)
         return
-    name = str(file) if file else "statement"
-    text = f"{first}\n{read_script(file) if file else statement}" if init else ""
-    script = ScriptFile.of(text or (read_script(file) if file else str(statement)), name)
+    name = str(file) if file else "statement" if statement else "stdin"
+    text = read_script(file) if file else statement or sys.stdin.read()
+    script = ScriptFile.of(f"{first}\n{text}" if first else text, name)
     with script.errors():
         lasting = may_resume(script.text)
     stem = file.stem if file else f"sql-{_short_hash(script.text)}"
@@ -73,6 +76,8 @@ def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None
 
     jobs = ScriptJobs("", "sql", state_dir, fresh=True, lasting=False)
     session = Session(settings=settings, source_name="prompt", submitter=jobs)
+    for note in session.notes:
+        click.echo(note, err=True)
     transcript = Transcript(session)
     if first:
         transcript.execute(first)

@@ -5,7 +5,8 @@ findings that need both ends. May touch sessions' planning, the catalog and conn
 knows no connector by name; writes nothing anywhere. Called by the command `check`.
 """
 
+from penstock.preflight.case import short_name
 from penstock.preflight.check import check_script
 from penstock.preflight.report import ColumnPath, Report, TablePair
 
-__all__ = ["ColumnPath", "Report", "TablePair", "check_script"]
+__all__ = ["ColumnPath", "Report", "TablePair", "check_script", "short_name"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock.catalog.store import DEFAULT_CATALOG, DEFAULT_DATABASE
 from penstock.plan import SinkNode, SourceNode
 from penstock.preflight.lineage import origins
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from penstock.preflight.outside import Look
     from penstock.preflight.script import ReadScript
     from penstock.types import Column
+
+
+DEFAULT_PLACE = f"{DEFAULT_CATALOG}.{DEFAULT_DATABASE}."
+
+
+def short_name(path: str) -> str:
+    """A table's path without the catalog and database that are there by default.
+
+    Examples:
+        >>> short_name("default_catalog.default_database.orders"), short_name("a.b.orders")
+        ('orders', 'a.b.orders')
+    """
+    return path.removeprefix(DEFAULT_PLACE)
 
 
 @dataclass(frozen=True, slots=True)

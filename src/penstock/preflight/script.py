@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.backends.local.executor import LocalExecutor
+from penstock.backends.local.settings import SETTING_REFUSED, admit
 from penstock.catalog import CatalogTable
-from penstock.errors import ParseError, PenstockError, UnsupportedFeatureError
+from penstock.errors import OptionError, ParseError, PenstockError
 from penstock.sql import Script, parse_script, split_script
 from penstock.sql import tree as ast
 
@@ -57,7 +58,7 @@ class ReadScript:
 def read_script(text: str, settings: Mapping[str, str]) -> ReadScript:
     """Run the declarations of a script and plan its jobs, going on after each mistake."""
     read = ReadScript(settings=[GivenSetting(k, v) for k, v in settings.items()])
-    session = LocalExecutor(dict(settings))
+    session = LocalExecutor(_admitted(settings, read.failures))
     lost: set[str] = set()
     for statement in _statements(text, read.failures, lost):
         if isinstance(statement, ast.Set) and statement.key is not None:
@@ -69,7 +70,7 @@ def read_script(text: str, settings: Mapping[str, str]) -> ReadScript:
             else:
                 session.execute(statement)
         except PenstockError as error:
-            if _new(error, statement, lost):
+            if _new(error, lost):
                 read.failures.append(error.at(statement.span))
             if isinstance(statement, _DECLARATIONS):
                 lost.add(statement.name[-1])
@@ -91,13 +92,27 @@ def declared_tables(session: LocalExecutor) -> dict[str, CatalogTable]:
     return found
 
 
-def _new(error: PenstockError, statement: ast.Statement, lost: set[str]) -> bool:
+def _admitted(settings: Mapping[str, str], failures: list[PenstockError]) -> dict[str, str]:
+    """The settings beside the script that are not refused."""
+    admitted = {}
+    for key, value in settings.items():
+        try:
+            admit(key, value)
+        except OptionError as error:
+            if error.code != SETTING_REFUSED:
+                failures.append(error)
+            continue
+        admitted[key] = value
+    return admitted
+
+
+def _new(error: PenstockError, lost: set[str]) -> bool:
     """Whether the error says something new.
 
-    Not so for a refused SET, which the subject `settings` tells, and for a table whose own
+    Not so for a refused setting, which the subject `settings` tells, and for a table whose own
     statement failed.
     """
-    if isinstance(statement, ast.Set) and isinstance(error, UnsupportedFeatureError):
+    if error.code == SETTING_REFUSED:
         return False
     named = re.search(r"'([^']*)'", error.message)
     return not (error.code == "unknown-table" and named and named[1].rsplit(".", 1)[-1] in lost)

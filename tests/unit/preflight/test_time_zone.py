@@ -29,4 +29,8 @@ INSTANT, WALL = TimeMeaning.INSTANT, TimeMeaning.WALL
 def test_hours_a_target_shows_beside_the_source(
     meaning: TimeMeaning, zone: str, types: list[DataType], session: str, hours: float
 ) -> None:
-    assert shift_hours(meaning, zone, types, session) == hours
+    assert shift_hours(meaning, zone, types, session, "UTC") == hours
+
+
+def test_a_sink_that_writes_in_the_source_zone_shifts_nothing() -> None:
+    assert shift_hours(INSTANT, SHANGHAI, [TIMESTAMP_LTZ(3)], "UTC", SHANGHAI) == 0

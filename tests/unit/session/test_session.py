@@ -236,8 +236,53 @@ def test_settings_tell_their_outcome() -> None:
     assert "did you mean 'pipeline.name'" in found[1].messages[0]
     assert not found[2].messages
     assert ("pipeline.name", "y") in list(found[3].rows)
-    with pytest.raises(UnsupportedFeatureError, match="unsupported"):
+    with pytest.raises(OptionError, match="unsupported") as refused:
         run("SET 'table.sql-dialect' = 'hive'")
+    assert refused.value.span is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("execution.checkpointing.interval", "soon", "a duration"),
+        ("execution.checkpointing.interval", "0", "at least 10 ms"),
+        ("parallelism.default", "0", "at least 1"),
+        ("parallelism.default", "many", "whole number"),
+        ("table.local-time-zone", "Nowhere/City", "a name like"),
+        ("table.dml-sync", "maybe", "true or false"),
+        ("table.exec.sink.not-null-enforcer", "ignore", "one of error, drop"),
+        ("restart-strategy.fixed-delay.attempts", "x", "whole number"),
+        ("restart-strategy.exponential-delay.backoff-multiplier", "x", "a number"),
+    ],
+)
+def test_a_setting_cannot_have_any_value(key: str, value: str, expected: str) -> None:
+    with pytest.raises(OptionError) as in_script:
+        run(f"SET 'pipeline.name' = 'x';\nSET '{key}' = '{value}'")
+    assert in_script.value.span is not None
+    assert in_script.value.span.line == 2
+    with pytest.raises(OptionError) as beside:
+        Session(settings={key: value})
+    for error in (in_script.value, beside.value):
+        assert (error.code, error.key) == ("invalid-setting", key)
+        assert expected in error.detail
+
+
+def test_settings_beside_the_script_tell_their_outcome_too() -> None:
+    session = Session(settings={"pipelin.name": "x", "rest.port": "1", "pipeline.time-zone": "UTC"})
+    assert [note.split(":")[0] for note in session.notes] == [
+        "warning",
+        "'rest.port' has no effect here",
+    ]
+    assert session.settings["table.local-time-zone"] == "UTC"
+    with pytest.raises(OptionError, match="refused"):
+        Session(settings={"table.sql-dialect": "hive"})
+
+
+@pytest.mark.parametrize("zone", ["GMT+08:00", "+8", "Etc/GMT-8", "Asia/Shanghai"])
+def test_time_zones_may_be_written_as_offsets(zone: str) -> None:
+    query = "SELECT CAST(CAST(TIMESTAMP '2024-01-01 08:00:00' AS TIMESTAMP_LTZ(0)) AS STRING)"
+    results = run(f"SET 'table.local-time-zone' = '{zone}'; {query}")
+    assert list(results[1].rows) == [("+I", "2024-01-01 08:00:00")]
 
 
 def test_the_catalog_is_shown() -> None:

@@ -14,7 +14,7 @@ from penstock.backends.local.result import (
     ok,
     strings,
 )
-from penstock.backends.local.settings import Outcome, current_name, message_for, outcome_of
+from penstock.backends.local.settings import admit, current_name
 from penstock.backends.local.statements import ddl
 from penstock.backends.local.statements.show import describe, show, show_create
 from penstock.catalog import CatalogStore
@@ -46,19 +46,28 @@ class LocalExecutor:
 
     Args:
         settings: Initial settings; changed by SET and RESET.
+        notes: What the user should know about the initial settings.
         submitter: Starts jobs; without one, INSERT and SELECT are refused.
         clock: The door to time.
+
+    Raises:
+        OptionError: An initial setting is refused, or its value is not one it can have.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
     submitter: JobSubmitter | None = None
     clock: Clock = field(default_factory=SystemClock)
     catalog: CatalogStore = field(default_factory=CatalogStore)
+    notes: tuple[str, ...] = field(init=False)
     _initial: dict[str, str] = field(init=False)
     _jars: list[str] = field(default_factory=list)
     _noted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        found = {key: admit(key, value) for key, value in self.settings.items()}
+        self.notes = tuple(message for message in found.values() if message)
+        self._noted |= found.keys()
+        self.settings = {current_name(key): value for key, value in self.settings.items()}
         self._initial = dict(self.settings)
 
     @property
@@ -129,9 +138,7 @@ class LocalExecutor:
             shown = {k: SECRET_MARK if is_secret_key(k) else v for k, v in self.settings.items()}
             return StatementResult(ResultKind.ROWS, columns, sorted(shown.items()))
         value = node.value or ""
-        message = message_for(node.key, value)
-        if outcome_of(node.key, value).outcome is Outcome.REFUSED:
-            raise UnsupportedFeatureError(f"unsupported: {message}", node.span)
+        message = admit(node.key, value)
         self.settings[current_name(node.key)] = value
         if message is None or node.key in self._noted:
             return ok()

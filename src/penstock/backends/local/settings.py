@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from penstock.errors import nearest
+from penstock.backends.local.setting_values import check_value
+from penstock.errors import OptionError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+SETTING_REFUSED = "setting-refused"
 
 
 class Outcome(Enum):
@@ -187,3 +191,23 @@ def message_for(key: str, value: str) -> str | None:
             near = nearest_setting(key)
             hint = f"; did you mean '{near}'?" if near else ""
             return f"warning: unknown setting '{key}'{hint}"
+
+
+def admit(key: str, value: str) -> str | None:
+    """Let a setting in: what the user should know about it, or None.
+
+    Raises:
+        OptionError: It is refused, or its value is not one it can have.
+    """
+    found = outcome_of(key, value)
+    if found.outcome is Outcome.REFUSED:
+        raise OptionError(
+            f"unsupported: '{key}' = '{value}' is refused",
+            key=key,
+            code=SETTING_REFUSED,
+            detail=f"{found.reason[:1].upper()}{found.reason[1:]}.",
+            hint="Remove it, or give another value.",
+        )
+    if found.outcome is Outcome.HONOURED:
+        check_value(current_name(key), value)
+    return message_for(key, value)

@@ -110,6 +110,7 @@ class OutsideTable:
         key: Columns of its key.
         model: What a target does with rows of equal key; None for sources.
         model_name: The server's word for that.
+        deletes_refused: Whether a delete fails the job rather than being dropped or applied.
     """
 
     name: str
@@ -117,6 +118,7 @@ class OutsideTable:
     key: tuple[str, ...] = ()
     model: KeyModel | None = None
     model_name: str = ""
+    deletes_refused: bool = False
 
     def column(self, name: str) -> OutsideColumn | None:
         """The column of that name; servers here compare names without case."""
@@ -144,7 +146,11 @@ class Inspection(Protocol):
 
     @property
     def zone(self) -> str:
-        """The time zone in which instants and wall clocks are turned into one another, or ""."""
+        """The time zone in which instants and wall clocks are turned into one another."""
+
+    @property
+    def zone_option(self) -> str:
+        """The option that sets `zone`."""
 
     def connect(self) -> None:
         """Log in everywhere the job will.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from penstock.clients.mysql import MySqlEndpoint
+from penstock.clock import zone_name
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.reader import MySqlCdcReader
 from penstock.connectors.mysql_cdc.types import METADATA
@@ -104,12 +105,13 @@ def _process_zone() -> str:
     return f"Etc/GMT{-hours:+d}" if hours else "UTC"
 
 
-def _zone(name: str) -> str:
+def _zone(given: str) -> str:
+    name = zone_name(given)
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise OptionError(
-            f"unknown time zone '{name}'",
+            f"unknown time zone '{given}'",
             key="server-time-zone",
             hint="Use a name like 'Asia/Shanghai' or 'UTC'.",
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from penstock.clock import session_zone
+from penstock.clock import session_zone, zone_name
 from penstock.config import REQUIRED, Option, Secret
 from penstock.config.option import at_least, boolean, integer
 from penstock.connectors.starrocks.addresses import (
@@ -310,7 +310,7 @@ class StarRocksOptions(LoadProperties):
         Raises:
             OptionError: There is no zone of that name.
         """
-        zone = self.ltz_zone
+        zone = zone_name(self.ltz_zone)
         if zone.lower() == "session":
             zone = session_zone(settings.get("table.local-time-zone", ""))
         try:

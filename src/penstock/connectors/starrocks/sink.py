@@ -174,7 +174,7 @@ class StarRocksSink:
             ConnectorError: StarRocks cannot be reached, or refuses the user.
         """
         options = self.options
-        layout, rules = self._shape(schema)
+        layout, rules = self.shape(schema)
         http = load_client(options, context.clock)
         metrics = SinkMetrics(context.metrics, options.histogram_window)
         api = LoadApi(
@@ -228,7 +228,13 @@ class StarRocksSink:
         options = self.options
         return ("starrocks-transactions", options.load_url, options.database)
 
-    def _shape(self, schema: Schema) -> tuple[Layout, ChangeRules]:
+    def shape(self, schema: Schema) -> tuple[Layout, ChangeRules]:
+        """What is sent to the target as it is now; blocks.
+
+        Raises:
+            ValidationError, OptionError: The target's columns, keys or model do not fit.
+            ConnectorError: StarRocks cannot be reached, or refuses the user.
+        """
         options = self.options
         connection = TargetConnection(options)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import Finding, Severity
+from penstock.preflight.case import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -25,7 +26,8 @@ def findings(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 "used-twice",
                 f"{name} is used by two readers of this script",
-                f"Tables '{table}' and '{look.node.table}' read over connections of their own. "
+                f"Tables '{short_name(table)}' and '{short_name(look.node.table)}' read over"
+                " connections of their own. "
                 "The server drops the older of two connections with one id.",
                 "Give each account of a server its own id.",
                 look.inspection.place,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import Finding, Severity
+from penstock.preflight.case import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ def findings(case: Case) -> Iterator[Finding]:
         yield Finding(
             Severity.WARNING,
             "text-too-long",
-            f"{len(short)} column{'s' * (len(short) > 1)} of the target of '{sink.table}' may be"
-            " too short",
+            f"{len(short)} column{'s' * (len(short) > 1)} of the target of"
+            f" '{short_name(sink.table)}' may be too short",
             "The target counts bytes of UTF-8, the source characters; a longer text is refused and"
             f" fails the job. {'; '.join(short)}.",
             "Give the target's columns the number of bytes, or cut the texts in the query.",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from penstock.clock import session_zone
 from penstock.connectors.base import Finding, Severity, TimeMeaning
+from penstock.preflight.case import short_name
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def _shift(
     case: Case, sink: SinkNode, column: Column, origin: Origin, session: str
 ) -> Iterator[Finding]:
     behind = case.outside(origin.source, origin.column.name)
-    look = case.look_at(origin.source)
-    if behind is None or behind.meaning is None or look is None or not look.inspection.zone:
+    look, end = case.look_at(origin.source), case.look_at(sink)
+    if behind is None or behind.meaning is None or look is None or end is None:
         return
-    zone = look.inspection.zone
+    zone, written = look.inspection.zone, end.inspection.zone
     types = (origin.column.type, *origin.casts)
-    hours = shift_hours(behind.meaning, zone, types, session)
+    hours = shift_hours(behind.meaning, zone, types, session, written)
     if not hours:
         return
     name = origin.column.name
@@ -50,17 +51,21 @@ def _shift(
     yield Finding(
         Severity.WARNING,
         "time-zone-shift",
-        f"column '{column.name}' of '{sink.table}' is {abs(hours):g} hours"
-        f" {'later' if hours > 0 else 'earlier'} than column '{name}' of '{origin.source.table}'",
+        f"column '{column.name}' of '{short_name(sink.table)}' is {abs(hours):g} hours"
+        f" {'later' if hours > 0 else 'earlier'} than column '{name}' of"
+        f" '{short_name(origin.source.table)}'",
         f"{behind.type} in zone {zone} is declared {origin.column.type.sql()}; an instant is"
-        f" written to {target.type} as its wall clock in UTC.",
-        f"Declare it TIMESTAMP({precision}) in source and sink: its wall clock arrives unchanged.",
+        f" written to {target.type} as its wall clock in {written}.",
+        f"Declare it TIMESTAMP({precision}) in source and sink, or set"
+        f" '{end.inspection.zone_option}' = '{zone}'.",
         span=case.span(origin.source.table, name),
         column=column.name,
     )
 
 
-def shift_hours(meaning: TimeMeaning, zone: str, types: Sequence[DataType], session: str) -> float:
+def shift_hours(
+    meaning: TimeMeaning, zone: str, types: Sequence[DataType], session: str, written: str
+) -> float:
     """Hours by which a target's wall clock, now, differs from that of the source's clients.
 
     Args:
@@ -68,12 +73,13 @@ def shift_hours(meaning: TimeMeaning, zone: str, types: Sequence[DataType], sess
         zone: The source's zone.
         types: The declared type, then those it is cast to; other than timestamps end the walk.
         session: The zone of casts in the query.
+        written: The zone in which the sink writes instants.
 
     Examples:
         >>> from penstock.types import TIMESTAMP, TIMESTAMP_LTZ
-        >>> shift_hours(TimeMeaning.INSTANT, "Asia/Shanghai", [TIMESTAMP_LTZ(3)], "UTC")
+        >>> shift_hours(TimeMeaning.INSTANT, "Asia/Shanghai", [TIMESTAMP_LTZ(3)], "UTC", "UTC")
         -8.0
-        >>> shift_hours(TimeMeaning.INSTANT, "Asia/Shanghai", [TIMESTAMP(3)], "UTC")
+        >>> shift_hours(TimeMeaning.INSTANT, "Asia/Shanghai", [TIMESTAMP(3)], "UTC", "UTC")
         0.0
     """
     there, here = _offset(zone), _offset(session)
@@ -87,8 +93,9 @@ def shift_hours(meaning: TimeMeaning, zone: str, types: Sequence[DataType], sess
         if wanted != instant:
             off += there - between if wanted else between - there
         instant, between = wanted, here
-    # The sink writes an instant as its wall clock in UTC.
-    return (off - there * instant).total_seconds() / 3600
+    if instant:
+        off += _offset(written) - there
+    return off.total_seconds() / 3600
 
 
 def _offset(zone: str) -> timedelta:

@@ -59,6 +59,10 @@ class MySqlInspection:
         return self._source.zone
 
     @property
+    def zone_option(self) -> str:
+        return type(self._source.options).server_time_zone.key
+
+    @property
     def _session(self) -> MySqlConnection:
         assert self._connection is not None
         return self._connection

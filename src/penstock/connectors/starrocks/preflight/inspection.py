@@ -43,7 +43,11 @@ class StarRocksInspection:
 
     @property
     def zone(self) -> str:
-        return ""
+        return self._sink.zone
+
+    @property
+    def zone_option(self) -> str:
+        return type(self._sink.options).ltz_zone.key
 
     def connect(self) -> None:
         self._connection.query("SELECT 1")
@@ -71,8 +75,7 @@ class StarRocksInspection:
 
     def _read(self) -> OutsideTable:
         if self._target is None:
-            options = self._sink.options
-            self._target = schema.read_target(self._connection, options.database, options.table)
+            self._target = schema.read_target(self._connection, self._sink.options)
         return self._target
 
     def close(self) -> None:

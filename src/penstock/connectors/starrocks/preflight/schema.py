@@ -14,12 +14,13 @@ from penstock.connectors.base import (
 )
 from penstock.connectors.starrocks.target import TargetColumn, missing_table, target_failures
 from penstock.connectors.starrocks.types import base_type
-from penstock.errors import ConnectorError
+from penstock.errors import ConnectorError, OptionError, ValidationError
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.connectors.starrocks.sink import StarRocksSink
     from penstock.connectors.starrocks.target import TargetConnection
     from penstock.types import Column
@@ -43,28 +44,36 @@ _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _WIDTHS = {TypeRoot.TINYINT: 3, TypeRoot.SMALLINT: 5, TypeRoot.INT: 10, TypeRoot.BIGINT: 19}
 
 
-def read_target(connection: TargetConnection, database: str, table: str) -> OutsideTable:
+def read_target(connection: TargetConnection, options: StarRocksOptions) -> OutsideTable:
     """The target with its model.
 
     Raises:
         ValidationError: There is no such table, or the account does not see it.
     """
+    database, table = options.database, options.table
     rows = connection.query(_COLUMNS, (database, table))
     if not rows:
         raise missing_table(database, table)
     model, word = _model(connection, database, table, [str(row[2] or "") for row in rows])
     columns = tuple(_column(row) for row in rows)
     key = tuple(str(row[0]) for row in rows if row[2])
-    return OutsideTable(f"{database}.{table}", columns, key, model, word)
+    refused = model is not KeyModel.UPSERT and not options.ignore_delete
+    return OutsideTable(f"{database}.{table}", columns, key, model, word, refused)
 
 
 def findings(sink: StarRocksSink, target: OutsideTable) -> Iterator[Finding]:
     """Everything that would stop the sink, and what may refuse rows later."""
     keyed = target.key if target.model is KeyModel.UPSERT else ()
     columns = [TargetColumn(c.name, c.type, "PRI" * (c.name in keyed)) for c in target.columns]
-    checked = "columns" not in sink.options.properties
-    for name, failure in target_failures(sink.path, sink.schema, columns, check_columns=checked):
+    checked = not str(sink.options.load_columns)
+    found = list(target_failures(sink.path, sink.schema, columns, check_columns=checked))
+    for name, failure in found:
         yield Finding.of(failure, column=name)
+    if not found:
+        try:
+            sink.shape(sink.schema)
+        except (ValidationError, OptionError) as error:
+            yield Finding.of(error)
     if not checked:
         return
     for declared in sink.schema.columns:
