@@ -376,9 +376,11 @@ class JobGroup:
         since = now - self._last_barrier_ms
         if self._stop == "drain":
             return True
-        wanted = since >= BARRIER_SPACING_MS and any(
-            sink.opened and sink.writer.barrier_wanted(now) for sink in self._sinks.values()
-        )
+        wanted = False
+        if since >= BARRIER_SPACING_MS:
+            # Each is asked, since writers also do what is due then.
+            for sink in self._sinks.values():
+                wanted = (sink.opened and sink.writer.barrier_wanted(now)) or wanted
         if self.interval_ms is not None:
             return wanted or since >= self.interval_ms
         return wanted or since >= HEARTBEAT_MS
@@ -463,8 +465,7 @@ class JobGroup:
         """All is visible, or durable in the spool of a table that may not load now."""
         now = self.clock.now_ms()
         return self._epochs.idle and not any(
-            sink.writer.committing or sink.writer.barrier_wanted(now)
-            for sink in self._sinks.values()
+            sink.writer.busy or sink.writer.barrier_wanted(now) for sink in self._sinks.values()
         )
 
     def _cancel_all(self) -> None:

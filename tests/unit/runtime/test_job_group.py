@@ -159,7 +159,7 @@ class TargetWriter:
         self.visible_epoch = epoch
 
     @property
-    def committing(self) -> bool:
+    def busy(self) -> bool:
         return bool(self.entries)
 
     def check(self) -> None:

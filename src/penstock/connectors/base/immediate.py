@@ -47,7 +47,7 @@ class ImmediateWriter:
         return self._visible_epoch
 
     @property
-    def committing(self) -> bool:
+    def busy(self) -> bool:
         return False
 
     @property

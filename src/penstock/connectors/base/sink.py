@@ -136,8 +136,8 @@ class SinkWriter(Protocol):
         """The last ended epoch whose rows, and all before, are visible in the target."""
 
     @property
-    def committing(self) -> bool:
-        """Whether something prepared is not acknowledged yet."""
+    def busy(self) -> bool:
+        """Whether rows are on their way: not visible yet, and not refused by the target now."""
 
     @property
     def oldest_open_epoch(self) -> int | None:

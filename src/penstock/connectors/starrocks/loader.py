@@ -120,6 +120,7 @@ class Loader:
         self.early = False
         self.rest: Rest | None = None
         self.retries = 0
+        self.prepared_ms = 0
 
     # Asked by the engine
 
@@ -273,6 +274,7 @@ class Loader:
                 self.through = None
             self.early = False
         self._failures, self._rests, self.rest = 0, 0, None
+        self.prepared_ms = self._context.clock.now_ms()
 
     def _count(self, attempt: _Attempt) -> None:
         now_s = self._context.clock.monotonic()

@@ -86,6 +86,8 @@ class StarRocksWriter:
         self._pending_bytes = 0
         self._barrier: _Barrier | None = None
         self._final = False
+        self._slow = False
+        self._load_queued = False
         self._last_go_ms: int | None = None
         self._failure: BaseException | None = None
         self._disk_warning = ""
@@ -136,7 +138,7 @@ class StarRocksWriter:
         # rows that only wait for their turn slow the source down.
         loader = self._link.loader if self._link else None
         refused = loader is not None and loader.rest is not None
-        now = self._context.clock.now_ms()
+        now = self._now()
         return not refused and not self._outbox.stuck(now, _STUCK_MS)
 
     def barrier_wanted(self, now_ms: int) -> bool:
@@ -144,8 +146,9 @@ class StarRocksWriter:
             self._observer.poll(now_ms)
         if self._outbox.unlisted:
             return True
-        if not self._pending and not self._outbox.waiting_bytes:
+        if not self._rows_wait:
             return False
+        self._retry(now_ms)
         if self._context.checkpoint_interval_ms is not None and not (self._final or self._big()):
             return False
         return self._may_go(now_ms, 1.0)
@@ -154,10 +157,9 @@ class StarRocksWriter:
         assert epoch == self._epoch
         assert self._barrier is None
         self._final = self._final or final
-        now = self._context.clock.now_ms()
-        rows_wait = bool(self._pending) or self._outbox.waiting_bytes > 0
+        now = self._now()
         share = 1.0 if self._user_interval else _EARLY_SHARE
-        goes = rows_wait and self._may_go(now, share) and self._may_begin()
+        goes = self._rows_wait and self._may_go(now, share)
         self._barrier = _Barrier(epoch, now, goes)
         if self._pending:
             self._hand_over()
@@ -165,8 +167,10 @@ class StarRocksWriter:
         self._epoch = epoch + 1
         self._disk.submit(lambda: self._guarded(lambda: self._seal(epoch, segment)))
         if goes:
-            self._last_go_ms = now
             link = self._ready()
+            if self._last_go_ms is not None:
+                self._slow = link.loader.prepared_ms - self._last_go_ms > _PATIENCE_MS
+            self._last_go_ms = now
             if link.transactions:
                 link.loader.through = epoch
                 self._load()
@@ -176,25 +180,16 @@ class StarRocksWriter:
         barrier = self._barrier
         assert barrier is not None
         assert barrier.epoch == epoch
-        now = self._context.clock.now_ms()
         if self._outbox.sealed_through < epoch:
             return None
-        link = self._link
-        if barrier.goes and link is not None:
-            if not link.transactions:
-                self._outbox.cover(EntryKind.LOAD, link.labels.listed(epoch), -1, epoch)
-            elif (
-                link.loader.through is not None
-                and not link.loader.resting(now)
-                and now - barrier.at_ms < _PATIENCE_MS
-            ):
-                return None
+        if barrier.goes and not self._decided(barrier):
+            return None
         self._barrier = None
         sink_id = self._context.sink_id
         return tuple(Committable(sink_id, epoch, p) for p in self._outbox.payloads(epoch))
 
     def commit(self, epoch: int) -> None:  # noqa: ARG002
-        for entry in self._outbox.durable(self._context.clock.now_ms()):
+        for entry in self._outbox.durable(self._now()):
             self._commit_later(entry)
 
     @property
@@ -202,8 +197,9 @@ class StarRocksWriter:
         return self._outbox.visible_epoch
 
     @property
-    def committing(self) -> bool:
-        return bool(self._outbox.entries)
+    def busy(self) -> bool:
+        resting = self._link is not None and self._link.loader.resting(self._now())
+        return bool(self._outbox.entries) or (self._rows_wait and not resting)
 
     @property
     def oldest_open_epoch(self) -> int | None:
@@ -225,7 +221,7 @@ class StarRocksWriter:
             "dropped_rows": self._dropped,
             "dead_letters": self._link.aside.count if self._link else 0,
             "last_commit_ms": self.progress.last_commit_ms,
-            **self._gate.status(self._context.clock.now_ms()),
+            **self._gate.status(self._now()),
             "retries": loader.retries if loader else 0,
             "warning": warning,
         }
@@ -276,10 +272,16 @@ class StarRocksWriter:
         return pending + self._outbox.waiting_rows >= self._max_rows
 
     def _may_go(self, now_ms: int, share: float) -> bool:
-        if self._link is None or self._link.loader.resting(now_ms):
+        link = self._link
+        if link is None or link.loader.resting(now_ms) or link.loader.through is not None:
             return False
-        if len(self._outbox.entries) >= (_LABELS_MAX if self._link.transactions else 1):
+        if len(self._outbox.entries) >= (_LABELS_MAX if link.transactions else 1):
             return False
+        if not self._due(now_ms, share):
+            return False
+        return not link.transactions or link.loader.may_begin()
+
+    def _due(self, now_ms: int, share: float) -> bool:
         decision = self._gate.decide(now_ms)
         if self._final or (self._big() and not decision.hold):
             return True
@@ -288,9 +290,31 @@ class StarRocksWriter:
         share = 1.0 if decision.stretched else share
         return now_ms >= self._last_go_ms + share * decision.interval_ms
 
-    def _may_begin(self) -> bool:
+    def _decided(self, barrier: _Barrier) -> bool:
+        """Whether the manifest need not wait any more for rows that go with the barrier."""
         link = self._ready()
-        return not link.transactions or link.loader.may_begin()
+        if not link.transactions:
+            self._outbox.cover(EntryKind.LOAD, link.labels.listed(barrier.epoch), -1, barrier.epoch)
+            return True
+        now = self._now()
+        if link.loader.through is None or link.loader.resting(now):
+            return True
+        # Else the label follows in a later manifest. Nobody waits for a table that was slow before.
+        return self._slow or now - barrier.at_ms >= _PATIENCE_MS
+
+    def _retry(self, now_ms: int) -> None:
+        """Let the loader try again, with all that has come meanwhile, once its rest is over."""
+        loader = self._ready().loader
+        if loader.rest is not None and loader.through is not None and not loader.resting(now_ms):
+            loader.through = self._epoch - 1
+            self._load()
+
+    @property
+    def _rows_wait(self) -> bool:
+        return bool(self._pending) or self._outbox.waiting_bytes > 0
+
+    def _now(self) -> int:
+        return self._context.clock.now_ms()
 
     # Lanes
 
@@ -367,8 +391,12 @@ class StarRocksWriter:
 
     def _load(self) -> None:
         link = self._ready()
+        if self._load_queued:
+            return
+        self._load_queued = True
 
         def work() -> None:
+            self._load_queued = False
             self._guarded(link.loader.work)
 
         with contextlib.suppress(RuntimeError):

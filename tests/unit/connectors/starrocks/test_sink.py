@@ -120,7 +120,7 @@ class Rig:
         while True:
             self.ended(writer, epoch, final=True)
             writer.commit(epoch)
-            if not writer.barrier_wanted(SystemClock().now_ms()) and not writer.committing:
+            if not writer.barrier_wanted(SystemClock().now_ms()) and not writer.busy:
                 if writer.visible_epoch >= epoch:
                     return
                 time.sleep(0.01)
