@@ -108,9 +108,10 @@ class Outbox:
         with self.lock:
             self.appended_through = self.sealed_through = epoch - 1
 
-    def recover(self, segments: list[Segment]) -> None:
-        """Begin with what recovery found in the spool."""
+    def recover(self, segments: list[Segment], settled: list[Segment]) -> None:
+        """Begin with the segments that wait; the settled ones go with the next manifest."""
         with self.lock:
+            self._acknowledged += settled
             self._segments.extend(segments)
             self.waiting_bytes += sum(segment.size_bytes for segment in segments)
 

@@ -77,7 +77,8 @@ class Recovery:
         known = {entry.label for entry in entries if entry.label}
         waiting = self._settle(entries)
         self._abort(recovered, labels, known)
-        outbox.recover([segment for entry in waiting for segment in entry.segments])
+        left_over = [segment for entry in waiting for segment in entry.segments]
+        outbox.recover(left_over, [s for s in found.values() if s not in left_over])
         left = []
         for entry in waiting:
             if entry.kind is EntryKind.LOAD:
