@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,11 @@ def controller(store: CheckpointStore, **given: Any) -> EpochController:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> CheckpointStore:
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
     store = CheckpointStore(tmp_path)
     store.raise_incarnation()
-    return store
+    yield store
+    store.close()
 
 
 def test_a_full_disk_is_waited_for(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
