@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
-from penstock.changelog import ChangelogBatch
 from penstock.checkpoint import (
     CheckpointStore,
     Manifest,
@@ -21,33 +19,29 @@ from penstock.config import parse_duration_ms
 from penstock.connectors.base import (
     Committable,
     RecoveredSink,
-    SharedResources,
-    SinkContext,
     SourceContext,
 )
 from penstock.errors import CheckpointError, ConnectorError, InternalError, PenstockError
-from penstock.metrics import MetricGroup
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
 from penstock.runtime.pipeline import Pipeline, RunningSink
+from penstock.runtime.pools import Pools
 from penstock.runtime.restart import restart_strategy
+from penstock.runtime.sinks import SinkDoors, Sinks
+from penstock.runtime.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from penstock.connectors.base import SourceReader
     from penstock.plan import PhysicalPlan
 
 log = logging.getLogger(__name__)
 
-POLL_BUDGET_MS = 20.0
 IDLE_WAIT_S = 0.05
 HEARTBEAT_MS = 30_000
 BARRIER_SPACING_MS = 50
-RELEASE_WAIT_S = 5.0
 SWITCH_INTERVAL_S = 0.0005
 
 
@@ -79,17 +73,12 @@ class JobGroup:
         self._woken = False
         self._stop: str | None = None
         self._sealed = False
-        self._io = ThreadPoolExecutor(16, "connector-io")
-        self._sink_io = ThreadPoolExecutor(16, "sink-io")
-        self._disk = ThreadPoolExecutor(2, "disk")
-        self._checkpoint_writer = ThreadPoolExecutor(1, "checkpoint-writer")
+        self._pools = pools = Pools()
         self._pipelines: list[Pipeline] = []
-        self._readers: dict[Hashable, SourceReader] = {}
-        self._reader_of: dict[str, SourceReader] = {}
-        self._sinks: dict[Hashable, RunningSink] = {}
-        self._opening: dict[str, Future[None]] = {}
-        self._shared = SharedResources()
-        self._metrics: dict[str, MetricGroup] = {}
+        self._sources = Sources(
+            SourceContext(directory / "sources", pools.io, self.clock, self._wake)
+        )
+        self._sinks = Sinks(SinkDoors(self.store, pools, self.clock, self._wake, self.interval_ms))
         self._status: dict[str, Any] = {"sources": [], "sinks": {}, "epoch": 0, "restarts": 0}
         self._last_barrier_ms = 0
         self._last_status_ms = 0
@@ -135,7 +124,7 @@ class JobGroup:
 
     def metrics(self) -> dict[str, dict[str, float | dict[str, float]]]:
         """The metrics of the sinks by table, under Flink's names; collected when asked."""
-        return {table: group.snapshot() for table, group in list(self._metrics.items())}
+        return self._sinks.metrics()
 
     # Engine thread
 
@@ -168,7 +157,7 @@ class JobGroup:
         self._ran = self._ran or manifest is not None
         return EpochController(
             store=self.store,
-            writer=self._checkpoint_writer,
+            writer=self._pools.checkpoint,
             first_epoch=self._durable_epoch + 1,
             carried_sources=dict(manifest.sources) if manifest else {},
             carried=manifest.committables if manifest else (),
@@ -208,7 +197,7 @@ class JobGroup:
         if self._stop == "now":
             return 0.0
         self._attach_opened()
-        self._check_sinks()
+        self._sinks.check()
         self._epochs.advance(self.clock.now_ms(), settled=self._settled())
         wait_ms = self._poll()
         self._barrier_if_due()
@@ -220,14 +209,6 @@ class JobGroup:
             self._refresh_status()
         return min(IDLE_WAIT_S, wait_ms / 1000)
 
-    def _check_sinks(self) -> None:
-        for sink in self._sinks.values():
-            try:
-                sink.writer.check()
-            except PenstockError as error:
-                error.at(sink.span)
-                raise
-
     # Jobs
 
     def _start(self, job: Job) -> None:
@@ -238,47 +219,14 @@ class JobGroup:
             job.move(JobState.FINISHED)
             return
         self._pipelines.append(pipeline)
-        self._build(pipeline)
+        pipeline.build(
+            job.plan,
+            lambda i: self._sinks.sink_for(pipeline.prefix, job.plan, i, self._recovered),
+        )
         job.move(JobState.RUNNING)
 
     def _finished_before_restart(self, pipeline: Pipeline) -> bool:
         return pipeline.prefix.rstrip("/") in self._finished_before
-
-    def _build(self, pipeline: Pipeline) -> None:
-        plan = pipeline.job.plan
-        pipeline.build(plan, lambda index: self._sink(pipeline.prefix, plan, index))
-
-    def _sink(self, prefix: str, plan: PhysicalPlan, index: int) -> RunningSink:
-        node = plan.sinks[index]
-        key = node.sink.share_key
-        key = key if key is not None else (prefix, index)
-        if key in self._sinks:
-            return self._sinks[key]
-        sink_id = prefix + node.sink_id
-        context = SinkContext(
-            sink_id=sink_id,
-            job_name=plan.name,
-            identity=self.store.identity,
-            incarnation=self.store.incarnation,
-            directory=self.store.directory,
-            executor=self._sink_io,
-            disk=self._disk,
-            clock=self.clock,
-            wake=self._wake,
-            intend=self.store.intend,
-            checkpoint_interval_ms=self.interval_ms,
-            recovered=self._recovered(sink_id),
-            io=self._io,
-            shared=self._shared,
-            metrics=self._metrics.setdefault(node.table, MetricGroup(node.table)),
-        )
-        writer = node.sink.writer_for(node.table, node.schema, context)
-        sink = RunningSink(sink_id, node.table, writer, span=node.span)
-        self._sinks[key] = sink
-        opening = writer.open()
-        opening.add_done_callback(lambda _: self._wake())
-        self._opening[sink_id] = opening
-        return sink
 
     def _recovered(self, sink_id: str) -> RecoveredSink:
         listed = [c for c in self._epochs.carried if c.sink_id == sink_id]
@@ -295,11 +243,9 @@ class JobGroup:
                 pipeline.finished_epoch = self._durable_epoch
             else:
                 for source_id, node in pipeline.sources.items():
-                    try:
-                        self._attach(source_id, node.source)
-                    except PenstockError as error:
-                        error.at(node.span)
-                        raise
+                    state = self._epochs.carried_sources.get(source_id)
+                    self._sources.attach(source_id, node, state)
+                    self._epochs.carried_sources.pop(source_id, None)
             pipeline.attached = self._ran = True
 
     def _settled(self) -> bool:
@@ -310,65 +256,33 @@ class JobGroup:
         for sink in pipeline.sinks:
             if sink.opened:
                 continue
-            opening = self._opening[sink.sink_id]
-            if not opening.done():
+            if not self._sinks.has_opened(sink):
                 return False
-            try:
-                opening.result()
-            except PenstockError as error:
-                error.at(sink.span)
-                raise
             sink.opened = True
             sink.writer.start(self._epochs.open_epoch)
             self._epochs.carried = [c for c in self._epochs.carried if c.sink_id != sink.sink_id]
         return True
 
-    def _attach(self, source_id: str, source: Any) -> None:
-        key = source.share_key if source.share_key is not None else source_id
-        reader = self._readers.get(key)
-        if reader is None:
-            directory = self.store.directory / "sources"
-            directory.mkdir(exist_ok=True)
-            context = SourceContext(directory, self._io, self.clock, self._wake)
-            reader = self._readers[key] = source.create_reader(context)
-        reader.attach(source_id, source, self._epochs.carried_sources.pop(source_id, None))
-        self._reader_of[source_id] = reader
-
-    # Data
-
     def _poll(self) -> float:
-        wait_ms = 1000.0
         if self._stop == "draining":
-            return wait_ms
+            return IDLE_WAIT_S * 1000
         routes = {source_id: p for p in self._pipelines for source_id in p.sources if p.attached}
-
-        def emit(source_id: str, batch: ChangelogBatch) -> None:
-            routes[source_id].emit(source_id, batch)
-
-        for reader in self._readers.values():
-            fed = [routes[i] for i, r in self._reader_of.items() if r is reader]
-            if any(pipeline.full for pipeline in fed) and not self._boundary_asked:
-                continue
-            next_ms = reader.poll(emit, POLL_BUDGET_MS)
-            if next_ms is not None:
-                wait_ms = min(wait_ms, next_ms)
-        return wait_ms
+        return self._sources.poll(routes, to_boundary=self._boundary_asked)
 
     # Epochs
 
     def _barrier_if_due(self) -> None:
-        if not self._epochs.idle or not any(sink.opened for sink in self._sinks.values()):
+        if not self._epochs.idle or not self._sinks.opened:
             return
         ended = [p for p in self._pipelines if p.finished_epoch is None and self._ended(p)]
         if not self._boundary_asked:
             if not (ended or self._barrier_due()):
                 return
             if self._stop != "draining":
-                for reader in self._readers.values():
-                    reader.request_boundary()
+                self._sources.request_boundary()
             self._boundary_asked = True
         # Nothing is polled while draining: readers stand where the last barrier found them.
-        if self._stop == "draining" or all(r.at_boundary() for r in self._readers.values()):
+        if self._stop == "draining" or self._sources.at_boundary():
             self._barrier([p for p in self._pipelines if p.finished_epoch is None])
 
     def _barrier_due(self) -> bool:
@@ -376,36 +290,26 @@ class JobGroup:
         since = now - self._last_barrier_ms
         if self._stop == "drain":
             return True
-        wanted = False
-        if since >= BARRIER_SPACING_MS:
-            # Each is asked, since writers also do what is due then.
-            for sink in self._sinks.values():
-                wanted = (sink.opened and sink.writer.barrier_wanted(now)) or wanted
+        wanted = since >= BARRIER_SPACING_MS and self._sinks.barrier_wanted(now)
         if self.interval_ms is not None:
             return wanted or since >= self.interval_ms
         return wanted or since >= HEARTBEAT_MS
 
     def _ended(self, pipeline: Pipeline) -> bool:
-        return pipeline.attached and all(
-            self._reader_of[source_id].finished(source_id) for source_id in pipeline.sources
-        )
+        return pipeline.attached and self._sources.ended(pipeline)
 
     def _barrier(self, open_pipelines: list[Pipeline]) -> None:
         epoch = self._epochs.open_epoch
         ended = [p for p in open_pipelines if self._ended(p)]
         if self._stop != "draining":
-            self._states = {
-                source_id: state
-                for reader in self._readers.values()
-                for source_id, state in reader.snapshot().items()
-            }
+            self._states = self._sources.snapshot()
         for pipeline in self._pipelines:
             if pipeline in ended:
                 for edge in reversed(pipeline.operators):
                     edge.operator.finish(edge.out)
                 pipeline.finished_epoch = epoch
             pipeline.barrier(epoch)
-        sinks = [sink for sink in self._sinks.values() if sink.opened]
+        sinks = self._sinks.opened
         for sink in sinks:
             sink.writer.barrier(epoch, final=self._final(sink))
         self._epochs.begin(self._states, tuple(p.prefix.rstrip("/") for p in ended), sinks)
@@ -424,8 +328,7 @@ class JobGroup:
 
     def _on_durable(self, epoch: int) -> None:
         self._durable_epoch = epoch
-        for reader in self._readers.values():
-            reader.acknowledge(epoch)
+        self._sources.acknowledge(epoch)
 
     def _finish_visible(self) -> None:
         """End the jobs whose last rows are visible, and known to be on disk."""
@@ -438,14 +341,8 @@ class JobGroup:
     def _remove(self, pipeline: Pipeline) -> None:
         self._refresh_status()
         self._pipelines.remove(pipeline)
-        for source_id in pipeline.sources:
-            self._reader_of.pop(source_id, None)
-        used = set(map(id, self._reader_of.values()))
-        for key in [k for k, r in self._readers.items() if id(r) not in used]:
-            self._readers.pop(key).close()
-        kept = {id(sink) for p in self._pipelines for sink in p.sinks}
-        for sink_key in [k for k, s in self._sinks.items() if id(s) not in kept]:
-            self._sinks.pop(sink_key).writer.close(abort=False)
+        self._sources.detach(pipeline)
+        self._sinks.keep(self._pipelines)
 
     # Ends and failures
 
@@ -456,17 +353,13 @@ class JobGroup:
         if self._stop == "draining" and self._drained():
             self._cancel_all()
             return True
-        if self._stop == "drain" and not self._reader_of:
+        if self._stop == "drain" and not self._sources:
             self._cancel_all()
             return True
         return self._sealed and all(job.state.is_terminal for job in self.jobs)
 
     def _drained(self) -> bool:
-        """All is visible, or durable in the spool of a table that may not load now."""
-        now = self.clock.now_ms()
-        return self._epochs.idle and not any(
-            sink.writer.busy or sink.writer.barrier_wanted(now) for sink in self._sinks.values()
-        )
+        return self._epochs.idle and self._sinks.settled(self.clock.now_ms())
 
     def _cancel_all(self) -> None:
         for job in self.jobs:
@@ -506,24 +399,15 @@ class JobGroup:
         return False
 
     def _release(self, *, abort: bool) -> None:
-        for reader in self._readers.values():
-            reader.close()
-        closing = [sink.writer.close(abort=abort) for sink in self._sinks.values()]
-        wait(closing, RELEASE_WAIT_S)
-        self._readers.clear()
-        self._reader_of.clear()
-        self._sinks.clear()
-        self._opening.clear()
+        self._sources.close()
+        self._sinks.close(abort=abort)
         self._pipelines.clear()
         self._boundary_asked = False
 
     def _shut_down(self) -> None:
         self._refresh_status()
         self._release(abort=True)
-        self._sink_io.shutdown(wait=True)
-        self._io.shutdown(wait=False, cancel_futures=True)
-        self._disk.shutdown(wait=True)
-        self._checkpoint_writer.shutdown(wait=True)
+        self._pools.shutdown()
         all_finished = self.jobs and all(job.state is JobState.FINISHED for job in self.jobs)
         try:
             if all_finished and not self._epochs.carried:
@@ -537,10 +421,9 @@ class JobGroup:
         self.store.close()
 
     def _refresh_status(self) -> None:
-        sinks = dict(self._status["sinks"])
-        sinks.update({s.table: s.writer.status() for s in self._sinks.values()})
+        sinks = {**self._status["sinks"], **self._sinks.status()}
         progress = {p.table: p for p in self._status["sources"]}
-        progress.update({p.table: p for r in self._readers.values() for p in r.progress()})
+        progress.update({p.table: p for p in self._sources.progress()})
         self._status = {
             "sources": list(progress.values()),
             "sinks": sinks,
