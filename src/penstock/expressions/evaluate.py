@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -29,8 +30,12 @@ class EvalContext:
     now_ms: int = 0
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> datetime.tzinfo:
         """The session zone."""
+        if self.time_zone[:1] in {"+", "-"}:
+            hours, _, minutes = self.time_zone[1:].partition(":")
+            offset = datetime.timedelta(hours=int(hours), minutes=int(minutes or 0))
+            return datetime.timezone(-offset if self.time_zone[0] == "-" else offset)
         return ZoneInfo(self.time_zone)
 
 

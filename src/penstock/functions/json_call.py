@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.errors import Span, UnsupportedFeatureError, ValidationError
+from penstock.errors import Span, ValidationError
 from penstock.expressions import Call, Expr, Literal
 from penstock.functions.resolve import resolve_cast, resolve_function, resolve_operator
 from penstock.types import ARRAY, BOOLEAN, CHAR, STRING, DataType, TypeRoot
@@ -42,8 +42,7 @@ def resolve_json(
         span: Where the call is written.
 
     Raises:
-        ValidationError: The arguments do not fit.
-        UnsupportedFeatureError: RETURNING names a type that Flink does not return.
+        ValidationError: The arguments do not fit, or RETURNING names a type Flink does not return.
     """
     name = name.upper()
     if name in {"JSON_OBJECT", "JSON_ARRAY"}:
@@ -57,7 +56,9 @@ def resolve_json(
         name == "JSON_QUERY" and wanted.same_but_nullability(ARRAY(STRING))
     )
     if not allowed:
-        raise UnsupportedFeatureError(f"RETURNING {wanted.sql()} in {name} is unsupported", span)
+        raise ValidationError(
+            f"Unsupported type '{wanted.sql()}' for RETURNING in {name}()", span, code="returning"
+        )
     default = {"JSON_EXISTS": "FALSE"}.get(name, "NULL")
     full = list(args)
     for kind in ("ON EMPTY", "ON ERROR"):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TypeRule: TypeAlias = "DataType | Callable[[list[Expr]], DataType | None]"
 
+Coercion: TypeAlias = "Callable[[list[DataType]], list[DataType] | None]"
+
 _FAMILIES: dict[str, tuple[TypeRoot, ...]] = {
     "b": (TypeRoot.BOOLEAN,),
     "i": co.INTEGERS,
@@ -81,6 +83,7 @@ class Definition:
     returns: TypeRule
     nullable: str
     is_operator: bool
+    coerce: Coercion | None = None
 
     def accepts(self, args: Sequence[Expr]) -> bool:
         """Whether number and families of the arguments fit."""
@@ -138,6 +141,7 @@ def scalar(
     may_fail: bool = False,
     lazy: bool = False,
     operator: bool = False,
+    coerce: Coercion | None = None,
 ) -> Callable[[Callable[[Call, list[Any], Frame], Any]], Callable[[Call, list[Any], Frame], Any]]:
     """Registers a kernel.
 
@@ -150,6 +154,7 @@ def scalar(
         may_fail: See `ScalarFunction`.
         lazy: See `ScalarFunction`.
         operator: An operator, not callable by name.
+        coerce: The types the arguments are cast to, given theirs (None: they do not fit).
     """
 
     def register(
@@ -159,7 +164,7 @@ def scalar(
             name = raw.replace("_", " ") if operator and not raw.startswith("JSON_") else raw
             function = ScalarFunction(name, kernel, deterministic, may_fail, lazy)
             _DEFINITIONS.setdefault(name, []).append(
-                Definition(function, tuple(signature.split()), returns, nullable, operator)
+                Definition(function, tuple(signature.split()), returns, nullable, operator, coerce)
             )
         return kernel
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.errors import Span, UnsupportedFeatureError, ValidationError, nearest
-from penstock.expressions import Call, Expr, Literal
+from penstock.errors import DataError, Span, UnsupportedFeatureError, ValidationError, nearest
+from penstock.expressions import Call, Expr, InputRef, Literal, evaluate_constant
 from penstock.functions.cast import CAST, TRY_CAST
 from penstock.functions.registry import definitions, function_names
 from penstock.types import BOOLEAN, NULL, DataType, TypeRoot
@@ -77,15 +77,89 @@ def resolve_operator(operator: str, args: Sequence[Expr], span: Span | None = No
             span,
         )
     if name in _COMPARISONS:
+        never = _boolean_with_text(name, items)
+        if never is not None:
+            return never
         items = _comparable(name, items, span)
     if name == "IN":
         items = _in_list(items, span)
+    if name == "[]" and items[0].type.root is R.ROW:
+        return _field_at(items[0], items[1], span)
     if not definitions(name):
         raise UnsupportedFeatureError(f'operator "{operator}" is unsupported', span)
     return _resolve(name, items, span, operator=True)
 
 
+def _field_at(row: Expr, key: Expr, span: Span | None) -> Expr:
+    """`row['name']` or `row[1]`, whose key must be a constant."""
+    if isinstance(key, Literal) and isinstance(key.value, str):
+        return resolve_field(row, key.value, span)
+    position = key.value if isinstance(key, Literal) else None
+    if not isinstance(position, int) or not 1 <= position <= len(row.type.fields):
+        raise ValidationError(
+            "field of a ROW must be named by a constant", span, code="unknown-field"
+        )
+    return resolve_field(row, row.type.fields[position - 1].name, span)
+
+
+_TYPED_ARGUMENTS = """
+|| + - * / % AND OR NOT LIKE ROW CONCAT CONCAT_WS UPPER LOWER INITCAP CHAR_LENGTH CHARACTER_LENGTH
+SUBSTRING SUBSTR LEFT RIGHT TRIM LTRIM RTRIM REPLACE OVERLAY POSITION INSTR LOCATE LPAD RPAD REPEAT
+REVERSE SPLIT_INDEX ASCII CHR ENCODE DECODE TO_BASE64 FROM_BASE64 MD5 SHA1 SHA224 SHA256 SHA384
+SHA512 SHA2 STR_TO_MAP PARSE_URL REGEXP REGEXP_REPLACE IS_ALPHA IS_DECIMAL IS_DIGIT HEX BIN ABS SIGN
+ROUND TRUNCATE FLOOR CEIL CEILING MOD POWER SQRT LN LOG LOG10 LOG2 EXP SIN COS TAN COT ASIN ACOS
+ATAN ATAN2 SINH COSH TANH DEGREES RADIANS DATE_FORMAT TO_TIMESTAMP TO_DATE FROM_UNIXTIME
+UNIX_TIMESTAMP CONVERT_TZ EXTRACT YEAR QUARTER MONTH WEEK DAYOFYEAR DAYOFMONTH DAYOFWEEK HOUR MINUTE
+SECOND TIMESTAMPADD TIMESTAMPDIFF GREATEST LEAST NULLIF JSON_OBJECT JSON_ARRAY
+"""
+_REFUSES_NULL = frozenset(_TYPED_ARGUMENTS.split())
+"""Where Flink must know the type of every argument, so that a bare NULL is none."""
+
+
+def _refuse_untyped(name: str, args: Sequence[Expr], span: Span | None) -> None:
+    tested = args[:1] if name == "NULLIF" else args
+    if name in _REFUSES_NULL and any(arg.type.root is R.NULL for arg in tested):
+        raise untyped_null(span)
+    if name in {"ARRAY", "COALESCE"} and args and all(arg.type.root is R.NULL for arg in args):
+        raise untyped_null(span)
+    if name == "MAP" and all(arg.type.root is R.NULL for arg in args[0::2]):
+        raise untyped_null(span)
+    if name == "IF" and args and args[0].type.root is R.NULL:
+        raise untyped_null(span)
+
+
+def untyped_null(span: Span | None) -> ValidationError:
+    """The error for a NULL whose type nothing tells."""
+    return ValidationError(
+        "Illegal use of 'NULL'",
+        span,
+        code="untyped-null",
+        detail="Its type cannot be inferred here.",
+        hint="Give it one: CAST(NULL AS STRING).",
+    )
+
+
+def _refuse_constant_zero(name: str, args: Sequence[Expr], span: Span | None) -> None:
+    """Flink computes constants while planning, and refuses what divides by zero there."""
+    if name != "/" or args[1].type.root not in co.NUMERIC or args[0].type.root not in co.NUMERIC:
+        return
+    constant = all(
+        arg.deterministic and not any(isinstance(node, InputRef) for node in arg.walk())
+        for arg in args
+    )
+    if not constant:
+        return
+    try:
+        dividend, divisor = map(evaluate_constant, args)
+    except DataError:
+        return  # it fails when it runs, if it runs
+    if divisor == 0 and dividend is not None:
+        raise ValidationError("division by zero", span, code="division-by-zero")
+
+
 def _resolve(name: str, args: list[Expr], span: Span | None, *, operator: bool) -> Expr:
+    _refuse_untyped(name, args, span)
+    _refuse_constant_zero(name, args, span)
     overloads = [found for found in definitions(name) if found.is_operator == operator]
     for definition in overloads:
         words = definition.words(len(args))
@@ -95,6 +169,11 @@ def _resolve(name: str, args: list[Expr], span: Span | None, *, operator: bool) 
             implicit_cast(arg, definition.target(word, arg.type), span)
             for word, arg in zip(words, args, strict=True)
         ]
+        if definition.coerce is not None:
+            wanted = definition.coerce([arg.type for arg in cast])
+            if wanted is None:
+                continue
+            cast = [_cast(arg, kind) for arg, kind in zip(cast, wanted, strict=True)]
         returns = definition.returns
         found = returns if isinstance(returns, DataType) else returns(cast)
         if found is None:
@@ -120,20 +199,11 @@ def _resolve(name: str, args: list[Expr], span: Span | None, *, operator: bool) 
 def _comparable(name: str, args: list[Expr], span: Span | None) -> list[Expr]:
     left, right = args
     a, b = left.type, right.type
+    if a.root is R.NULL and b.root is R.NULL:
+        return [Literal(None, BOOLEAN), Literal(None, BOOLEAN)]
     target = co.common_type([a, b])
-    equality = "<" not in name.replace("<>", "") and ">" not in name.replace("<>", "")
-    mixed = {a.root, b.root} <= {R.DATE, *co.TIMESTAMPS} and R.DATE in (a.root, b.root)
-    if mixed and a.root is not b.root:
-        target = None
-    if target is None and a.root in co.STRINGS and b.root in (*co.TEMPORAL, R.BOOLEAN):
-        target = b
-    if target is None and b.root in co.STRINGS and a.root in (*co.TEMPORAL, R.BOOLEAN):
-        target = a
-    numbers = (a.root in co.STRINGS and b.root in co.NUMERIC) or (
-        b.root in co.STRINGS and a.root in co.NUMERIC
-    )
-    if target is None and numbers and not equality:
-        target = b if a.root in co.STRINGS else a
+    if target is None:
+        target = _compared_with_text(name, a, b) or _compared_with_text(name, b, a)
     if target is None:
         raise ValidationError(
             f'operator "{name}" cannot compare {a.sql()} with {b.sql()}',
@@ -145,6 +215,30 @@ def _comparable(name: str, args: list[Expr], span: Span | None) -> list[Expr]:
     if target.root in co.STRINGS:
         return args
     return [_cast(arg, target.with_nullable(arg.type.nullable)) for arg in args]
+
+
+_EQUALITY = {"=", "<>", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"}
+
+
+def _compared_with_text(name: str, kind: DataType, other: DataType) -> DataType | None:
+    """The type a text is read as beside `kind`; a number's equality with a text is refused."""
+    if other.root not in co.STRINGS:
+        return None
+    readable = kind.root in co.TEMPORAL or (kind.root in co.NUMERIC and name not in _EQUALITY)
+    return kind if readable else None
+
+
+def _boolean_with_text(name: str, args: list[Expr]) -> Expr | None:
+    """BOOLEAN and text are never equal in Flink, whatever the text says (observed on 2.2.1)."""
+    roots = {arg.type.root for arg in args}
+    if name not in {"=", "<>"} or R.BOOLEAN not in roots or not roots & set(co.STRINGS):
+        return None
+    never = Literal(name == "<>", BOOLEAN.with_nullable(nullable=False))
+    tests = [resolve_operator("IS NULL", [arg]) for arg in args if arg.type.nullable]
+    if not tests:
+        return never
+    unknown = Literal(None, BOOLEAN)
+    return resolve_case([(test, unknown) for test in tests], never)
 
 
 def _in_list(args: list[Expr], span: Span | None) -> list[Expr]:
@@ -182,6 +276,8 @@ def resolve_cast(
         raise ValidationError(
             f"cannot cast {expr.type.sql()} to {target.sql()}", span, code="cast", hint=hint
         )
+    if target.root is R.TIME:
+        target = DataType(R.TIME)  # casts in SQL keep no fraction (observed on 2.2.1)
     wanted = target.with_nullable(True if try_cast else expr.type.nullable)
     if expr.type == wanted:
         return expr

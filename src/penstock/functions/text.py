@@ -40,6 +40,8 @@ def java_float(value: float, *, single: bool = False) -> str:
     """
     if math.isnan(value):
         return "NaN"
+    if abs(value) == 5e-324:
+        return "-4.9E-324" if value < 0 else "4.9E-324"  # Java writes two digits at least
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     number = np.float32(value) if single else np.float64(value)

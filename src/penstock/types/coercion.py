@@ -117,8 +117,6 @@ def _common(a: DataType, b: DataType) -> DataType | None:
     elif a.root in TIMESTAMPS and b.root in TIMESTAMPS:
         root = R.TIMESTAMP_LTZ if R.TIMESTAMP_LTZ in (a.root, b.root) else R.TIMESTAMP
         found = DataType(root, precision=max(a.precision, b.precision))
-    elif {a.root, b.root} <= {R.DATE, *TIMESTAMPS}:
-        found = a if b.root is R.DATE else b
     elif a.root is b.root and a.root in (R.TIME, *INTERVALS):
         found = a if a.precision >= b.precision else b
     elif a.root is b.root and a.root in CONSTRUCTED:
@@ -203,8 +201,7 @@ def is_castable(source: DataType, target: DataType) -> bool:
     if s in TEMPORAL and t in TEMPORAL:
         return {s, t} != {R.DATE, R.TIME}
     if s in INTERVALS or t in INTERVALS:
-        numbers = (*EXACT, *INTERVALS)
-        return s in numbers and t in numbers and (s not in INTERVALS or t not in INTERVALS)
+        return s in EXACT and t in INTERVALS
     if s in CONSTRUCTED and s is t:
         ours = (*source.children, *(f.type for f in source.fields))
         theirs = (*target.children, *(f.type for f in target.fields))

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import DataError, UnsupportedFeatureError
+from penstock.errors import DataError, ValidationError
 from penstock.expressions import Expr, Literal, evaluate_constant
 from penstock.functions import resolve_json
 from penstock.types import ARRAY, DATE, INT, STRING, DataType
@@ -26,7 +26,7 @@ def test_json_value_clauses() -> None:
     assert run("JSON_VALUE", "$.a", ON_ERROR=("DEFAULT", text("e"))) == "e"
     with pytest.raises(DataError, match="no value at the path"):
         run("JSON_VALUE", "$.zz", ON_ERROR=("ERROR", None))
-    with pytest.raises(UnsupportedFeatureError, match="RETURNING DATE"):
+    with pytest.raises(ValidationError, match="Unsupported type 'DATE' for RETURNING"):
         run("JSON_VALUE", "$.n", DATE)
 
 

@@ -94,12 +94,18 @@ def test_integers_wrap_and_truncate() -> None:
 
 
 def test_division_by_zero() -> None:
-    with pytest.raises(DataError, match="division by zero"):
-        op("/", num(1), num(0))
-    with pytest.raises(DataError, match="division by zero"):
-        op("/", dec("1", 3, 0), dec("0", 3, 0))
-    assert op("/", lit(1.0, DOUBLE), lit(0.0, DOUBLE)) == float("inf")
+    for value, zero in ((num(1), num(0)), (dec("1", 3, 0), dec("0", 3, 0))):
+        with pytest.raises(ValidationError, match="division by zero"):
+            op("/", value, zero)
     assert op("/", num(None), num(0)) is None
+
+
+def test_division_by_zero_in_rows() -> None:
+    batch = pa.record_batch({"a": pa.array([0.0]), "b": pa.array([0], pa.int32())})
+    doubles = resolve_operator("/", [lit(1.0, DOUBLE), InputRef(0, "a", DOUBLE)])
+    assert evaluate([doubles], batch)[0].to_pylist() == [float("inf")]
+    with pytest.raises(DataError, match="division by zero"):
+        evaluate([resolve_operator("/", [num(1), InputRef(1, "b", INT)])], batch)
 
 
 def test_branches_not_taken_do_not_fail() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, DivisionByZero
 from typing import TYPE_CHECKING, Any
 
@@ -151,69 +150,6 @@ def negative(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     if call.type.root is R.INTERVAL_DAY:
         return pc.multiply(args[0], -1)
     return pc.negate(args[0])
-
-
-def add_months(value: datetime.date, months: int) -> datetime.date:
-    """A date or timestamp some months later, at most at the month's end.
-
-    Examples:
-        >>> add_months(datetime.date(2020, 1, 31), 1)
-        datetime.date(2020, 2, 29)
-    """
-    if isinstance(value, datetime.time):
-        return value  # months do not move a time of day
-    year, month = divmod(value.year * 12 + value.month - 1 + months, 12)
-    month += 1
-    first = datetime.date(year + month // 12, month % 12 + 1, 1)
-    last = (first - datetime.timedelta(days=1)).day
-    return value.replace(year=year, month=month, day=min(value.day, last))
-
-
-@scalar("+", "dht v", same(0), operator=True)
-@scalar("+", "v dht", same(1), operator=True)
-@scalar("-", "dht v", same(0), operator=True)
-def shift_time(call: Call, args: list[Any], frame: Frame) -> Any:
-    """A time moved by an interval; a DATE keeps whole days only, a TIME goes round the clock."""
-    moment, interval = args
-    kind = call.args[1].type
-    if call.args[0].type.root in co.INTERVALS:
-        moment, interval, kind = interval, moment, call.args[0].type
-    sign = -1 if call.function.name == "-" else 1
-    if kind.root is R.INTERVAL_MONTH:
-        if call.type.root is R.TIME:
-            return moment
-        return map_rows(
-            lambda t, n: add_months(t, sign * n), [moment, interval], frame, arrow_type(call.type)
-        )
-    if call.type.root is R.DATE:
-        days = pc.divide(interval.cast(pa.int64()), 86_400_000)
-        moved = pc.add(moment.cast(pa.int32()).cast(pa.int64()), pc.multiply(days, sign))
-        return moved.cast(pa.int32()).cast(pa.date32())
-    if call.type.root is R.TIME:
-        millis = moment.cast(pa.int32()).cast(pa.int64())
-        moved = pc.add(millis, pc.multiply(interval.cast(pa.int64()), sign))
-        days = pc.floor(pc.divide(moved.cast(pa.float64()), 86_400_000.0)).cast(pa.int64())
-        rest = pc.subtract(moved, pc.multiply(days, 86_400_000))
-        return rest.cast(pa.int32()).cast(pa.time32("ms"))
-    step = interval.cast(pa.duration("us"))
-    return pc.add(moment, step) if sign > 0 else pc.subtract(moment, step)
-
-
-@scalar("+ -", "v v", same(0), operator=True)
-def add_intervals(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
-    """Sum or difference of intervals."""
-    return (pc.add if call.function.name == "+" else pc.subtract)(*args)
-
-
-@scalar("*", "v n", same(0), operator=True)
-@scalar("*", "n v", same(1), operator=True)
-def scale_interval(call: Call, args: list[Any], frame: Frame) -> Any:
-    """An interval times a number, cut to whole units."""
-    interval, factor = args if call.args[0].type.root in co.INTERVALS else args[::-1]
-    whole = interval.cast(pa.int64()).cast(pa.float64())
-    product = pc.multiply(whole, factor.cast(pa.float64()))
-    del frame
-    return pc.trunc(product).cast(pa.int64()).cast(arrow_type(call.type), safe=False)
 
 
 @scalar("ABS", "n", same())

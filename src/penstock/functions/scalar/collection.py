@@ -1,22 +1,21 @@
-"""ARRAY, MAP and ROW: constructors, access and functions."""
+"""ARRAY, MAP and ROW: constructors and access."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.errors import DataError
-from penstock.expressions import Literal, arrow_type
+from penstock.expressions import Literal, arrow_type, broadcast
 from penstock.functions.cast import cast_array
-from penstock.functions.registry import map_rows, rowwise, same, scalar
-from penstock.functions.text import value_text
-from penstock.types import ARRAY, BOOLEAN, INT, MAP, ROW, STRING, DataType, TypeRoot
+from penstock.functions.registry import map_rows, scalar
+from penstock.types import ARRAY, INT, MAP, ROW, DataType, TypeRoot
 from penstock.types import coercion as co
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from penstock.expressions import Call, Expr, Frame
 
 R = TypeRoot
@@ -28,8 +27,6 @@ def _array_type(args: list[Expr]) -> DataType | None:
 
 
 def _cast_all(args: list[Any], exprs: tuple[Expr, ...], target: DataType, frame: Frame) -> Any:
-    from penstock.expressions import broadcast
-
     return [
         cast_array(broadcast(arg, frame.rows), expr.type, target, frame.context)
         for arg, expr in zip(args, exprs, strict=True)
@@ -38,9 +35,13 @@ def _cast_all(args: list[Any], exprs: tuple[Expr, ...], target: DataType, frame:
 
 @scalar("ARRAY", "x x*", _array_type, nullable="rule", operator=True)
 def array_of(call: Call, args: list[Any], frame: Frame) -> Any:
-    """`ARRAY[..]` of one type family."""
+    """`ARRAY[..]` of one type family: the arguments' arrays interleaved."""
     items = _cast_all(args, call.args, call.type.children[0], frame)
-    return map_rows(lambda *row: list(row), items, frame, arrow_type(call.type), strict=False)
+    count, rows = len(items), frame.rows
+    order = np.arange(count * rows).reshape(count, rows).T.reshape(-1)
+    values = pa.concat_arrays(items).take(pa.array(order))
+    offsets = pa.array(np.arange(0, count * rows + 1, count, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, values)
 
 
 def _map_type(args: list[Expr]) -> DataType | None:
@@ -59,14 +60,24 @@ def map_of(call: Call, args: list[Any], frame: Frame) -> Any:
 
     def build(*row: Any) -> list[tuple[Any, Any]]:
         half = len(row) // 2
-        if None in row[:half]:
-            raise DataError("NULL as a key of a MAP is unsupported", code="map-key")
-        pairs = list(zip(row[:half], row[half:], strict=True))
-        if any(isinstance(key, list | dict) for key, _ in pairs):
-            return pairs
-        return list(dict(pairs).items())
+        return unique_pairs(list(zip(row[:half], row[half:], strict=True)))
 
     return map_rows(build, keys + values, frame, arrow_type(call.type), strict=False)
+
+
+def unique_pairs(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Key and value pairs with the last of equal keys.
+
+    Raises:
+        DataError: A key is NULL, which Arrow's maps cannot hold.
+    """
+    if any(key is None for key, _ in pairs):
+        raise DataError("NULL as a key of a MAP is unsupported", code="map-key")
+    if any(isinstance(key, list | dict) for key, _ in pairs):
+        return [
+            pair for i, pair in enumerate(pairs) if pair[0] not in [k for k, _ in pairs[i + 1 :]]
+        ]
+    return list(dict(pairs).items())
 
 
 def _row_type(args: list[Expr]) -> DataType:
@@ -77,8 +88,6 @@ def _row_type(args: list[Expr]) -> DataType:
 @scalar("ROW", "x x*", _row_type, nullable="rule", operator=True)
 def row_of(call: Call, args: list[Any], frame: Frame) -> Any:
     """`ROW(..)` or `(a, b)`."""
-    from penstock.expressions import broadcast
-
     arrays = [broadcast(arg, frame.rows) for arg in args]
     return pa.StructArray.from_arrays(arrays, fields=list(arrow_type(call.type)))
 
@@ -93,11 +102,8 @@ def _field_type(args: list[Expr]) -> DataType | None:
 
 
 @scalar(".", "r s", _field_type, nullable="rule", operator=True)
-def field_of(call: Call, args: list[Any], frame: Frame) -> Any:
+def field_of(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     """A field of a ROW; NULL where the ROW is."""
-    import pyarrow.compute as pc
-
-    del frame
     name = call.args[1]
     assert isinstance(name, Literal)
     index = [field.name for field in call.args[0].type.fields].index(name.value)
@@ -113,20 +119,47 @@ def _item_type(args: list[Expr]) -> DataType | None:
 
 
 @scalar("[]", "a i", _item_type, nullable="rule", operator=True)
+def array_item(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """`array[i]`, from 1; NULL where there is none."""
+    array = broadcast(args[0], frame.rows)
+    index = broadcast(args[1], frame.rows).cast(pa.int64())
+    inside = pc.and_(pc.greater_equal(index, 1), pc.less_equal(index, pc.list_value_length(array)))
+    places = pc.subtract(pc.add(array.offsets[:-1].cast(pa.int64()), index), 1)
+    return array.values.take(pc.if_else(inside, places, pa.scalar(None, pa.int64())))
+
+
 @scalar("[]", "m x", _item_type, nullable="rule", operator=True)
-def item(call: Call, args: list[Any], frame: Frame) -> Any:
-    """`array[i]`, from 1, or `map[key]`; NULL where there is none."""
-    if call.args[0].type.root is R.ARRAY:
-        pick: Callable[..., Any] = lambda found, i: found[i - 1] if 1 <= i <= len(found) else None  # noqa: E731
-    else:
-        pick = lambda found, key: dict(found).get(key)  # noqa: E731
-    return map_rows(pick, args, frame, arrow_type(call.type))
+def map_item(call: Call, args: list[Any], frame: Frame) -> Any:
+    """`map[key]`; NULL where there is none."""
+    kind = call.args[0].type.children[0]
+    key = cast_array(broadcast(args[1], frame.rows), call.args[1].type, kind, frame.context)
+
+    def find(pairs: list[tuple[Any, Any]], wanted: Any) -> Any:
+        return next((value for found, value in pairs if found == wanted), None)
+
+    return map_rows(find, [args[0], key], frame, arrow_type(call.type))
 
 
-scalar("CARDINALITY", "am", INT)(rowwise(len))
+@scalar("CARDINALITY", "a", INT)
+def cardinality(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Elements of an array."""
+    return pc.list_value_length(broadcast(args[0], frame.rows))
 
 
-@scalar("ELEMENT", "a", lambda args: args[0].type.children[0], nullable="always", may_fail=True)
+@scalar("CARDINALITY", "m", INT)
+def map_cardinality(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Pairs of a map."""
+    return map_rows(len, args, frame, pa.int32())
+
+
+def _only_type(args: list[Expr]) -> DataType | None:
+    kind = args[0].type
+    if not kind.children:
+        return None
+    return kind.children[0].with_nullable(kind.nullable or kind.children[0].nullable)
+
+
+@scalar("ELEMENT", "a", _only_type, nullable="rule", may_fail=True)
 def element(call: Call, args: list[Any], frame: Frame) -> Any:
     """The only element; NULL of an empty array."""
 
@@ -136,147 +169,3 @@ def element(call: Call, args: list[Any], frame: Frame) -> Any:
         return found[0] if found else None
 
     return map_rows(only, args, frame, arrow_type(call.type))
-
-
-def _element(args: list[Expr]) -> DataType | None:
-    found = args[0].type
-    if found.root is not R.ARRAY or found.children[0].root in co.CONSTRUCTED:
-        return None
-    return found.children[0].with_nullable(nullable=True)
-
-
-def _widened(args: list[Expr]) -> DataType | None:
-    if not args[0].type.children:
-        return None
-    found = co.common_type([args[0].type.children[0], args[1].type])
-    return found and ARRAY(found)
-
-
-def _merged(args: list[Expr]) -> DataType | None:
-    return co.common_type([arg.type for arg in args])
-
-
-def _unique(items: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for entry in items:
-        if entry not in found:
-            found.append(entry)
-    return found
-
-
-def _loose(function: Callable[..., Any], strict_count: int = 1) -> Callable[..., Any]:
-    """NULL only where one of the first `strict_count` arguments is."""
-
-    def apply(*row: Any) -> Any:
-        return None if None in row[:strict_count] else function(*row)
-
-    return rowwise(apply, strict=False)
-
-
-def _sort(items: list[Any], ascending: bool = True, nulls_first: bool | None = None) -> list[Any]:  # noqa: FBT001, FBT002
-    known = sorted((entry for entry in items if entry is not None), reverse=not ascending)
-    nulls = [None] * (len(items) - len(known))
-    first = ascending if nulls_first is None else nulls_first
-    return nulls + known if first else known + nulls
-
-
-def _slice(items: list[Any], start: int, end: int | None = None) -> list[Any]:
-    size = len(items)
-    begin = start + size + 1 if start < 0 else max(start, 1)
-    stop = size if end is None else (end + size + 1 if end < 0 else (end or 1))
-    return items[max(begin, 1) - 1 : max(stop, 0)] if begin <= size else []
-
-
-_FIRST = {
-    "ARRAY_DISTINCT": _unique,
-    "ARRAY_REVERSE": lambda items: items[::-1],
-}
-for _name, _function in _FIRST.items():
-    scalar(_name, "a", same())(rowwise(_function))
-
-
-def _with_element(result: DataType) -> Callable[[list[Expr]], DataType | None]:
-    return lambda args: result if _widened(args) is not None else None
-
-
-scalar("ARRAY_CONTAINS", "a x", _with_element(BOOLEAN))(_loose(lambda items, entry: entry in items))
-scalar("ARRAY_POSITION", "a x", _with_element(INT))(
-    rowwise(lambda items, entry: items.index(entry) + 1 if entry in items else 0)
-)
-scalar("ARRAY_APPEND", "a x", _widened)(_loose(lambda items, entry: [*items, entry]))
-scalar("ARRAY_PREPEND", "a x", _widened)(_loose(lambda items, entry: [entry, *items]))
-scalar("ARRAY_REMOVE", "a x", lambda args: args[0].type)(
-    _loose(lambda items, gone: [entry for entry in items if entry != gone])
-)
-scalar("ARRAY_CONCAT", "a a*", _merged)(
-    rowwise(lambda *lists: [e for found in lists for e in found])
-)
-scalar("ARRAY_UNION", "a a", _merged)(rowwise(lambda a, b: _unique(a + b)))
-scalar("ARRAY_INTERSECT", "a a", _merged)(
-    rowwise(lambda a, b: [entry for entry in _unique(a) if entry in b])
-)
-
-
-def _except(items: list[Any], gone: list[Any]) -> list[Any]:
-    return [entry for entry in _unique(items) if entry not in gone]
-
-
-scalar("ARRAY_EXCEPT", "a a", _merged)(rowwise(_except))
-scalar("ARRAY_SLICE", "a i i?", same())(rowwise(_slice))
-scalar("ARRAY_SORT", "a b? b?", same())(rowwise(_sort))
-scalar("ARRAY_MAX", "a", _element, nullable="always")(
-    rowwise(lambda items: max((e for e in items if e is not None), default=None))
-)
-scalar("ARRAY_MIN", "a", _element, nullable="always")(
-    rowwise(lambda items: min((e for e in items if e is not None), default=None))
-)
-
-
-def _join_type(args: list[Expr]) -> DataType | None:
-    kind = args[0].type
-    return STRING if kind.children and kind.children[0].root in co.STRINGS else None
-
-
-@scalar("ARRAY_JOIN", "a s s?", _join_type, nullable="always")
-def array_join(call: Call, args: list[Any], frame: Frame) -> Any:
-    """Skips NULL elements unless a text for them is given."""
-    kind = call.args[0].type.children[0]
-
-    def join(items: list[Any], separator: str, null: str | None = None) -> str:
-        texts = [null if entry is None else value_text(entry, kind) for entry in items]
-        return separator.join(text for text in texts if text is not None)
-
-    return map_rows(join, args, frame, pa.string())
-
-
-def _map_from_arrays(keys: list[Any], values: list[Any]) -> list[tuple[Any, Any]]:
-    if len(keys) != len(values):
-        raise DataError("arrays of MAP_FROM_ARRAYS differ in length")
-    return list(dict(zip(keys, values, strict=True)).items())
-
-
-scalar("MAP_KEYS", "m", lambda args: ARRAY(args[0].type.children[0]))(
-    rowwise(lambda pairs: [key for key, _ in pairs])
-)
-scalar("MAP_VALUES", "m", lambda args: ARRAY(args[0].type.children[1]))(
-    rowwise(lambda pairs: [value for _, value in pairs])
-)
-scalar(
-    "MAP_ENTRIES",
-    "m",
-    lambda args: ARRAY(ROW(("key", args[0].type.children[0]), ("value", args[0].type.children[1]))),
-)(rowwise(lambda pairs: [{"key": key, "value": value} for key, value in pairs]))
-scalar(
-    "MAP_FROM_ARRAYS",
-    "a a",
-    lambda args: MAP(args[0].type.children[0], args[1].type.children[0]),
-)(rowwise(_map_from_arrays))
-scalar("MAP_UNION", "m m*", _merged)(
-    rowwise(lambda *maps: list({k: v for pairs in maps for k, v in pairs}.items()))
-)
-
-
-@scalar("TYPEOF", "x b?", STRING, nullable="never")
-def type_of(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
-    """The SQL text of the argument's type."""
-    return pa.scalar(call.args[0].type.sql())

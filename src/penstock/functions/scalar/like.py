@@ -81,7 +81,7 @@ def _similar(pattern: str, escape: str | None) -> re.Pattern[str]:
             out.append(char)
         elif char in "%_":
             out.append(".*" if char == "%" else ".")
-        elif char in "^$\\.":
+        elif char in "^$\\":
             out.append(re.escape(char))
         else:
             out.append(char)

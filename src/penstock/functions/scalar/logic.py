@@ -108,13 +108,12 @@ def case(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     return _choose(call, pairs, call.args[-1], frame)
 
 
-@scalar(
-    "IF",
-    "b x x",
-    lambda args: coercion.common_type([args[1].type, args[2].type]),
-    nullable="rule",
-    lazy=True,
-)
+def _if_type(args: list[Expr]) -> DataType | None:
+    found = coercion.common_type([args[1].type, args[2].type])
+    return found and found.with_nullable(any(arg.type.nullable for arg in args))
+
+
+@scalar("IF", "b x x", _if_type, nullable="rule", lazy=True)
 def if_(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     """A condition of NULL takes the last argument."""
     return _choose(call, [(call.args[0], call.args[1])], call.args[2], frame)
@@ -125,8 +124,13 @@ def _coalesce_type(args: list[Expr]) -> DataType | None:
     return found and found.with_nullable(all(arg.type.nullable for arg in args))
 
 
+def _ifnull_type(args: list[Expr]) -> DataType | None:
+    texts = args[0].type.root in coercion.STRINGS
+    return args[0].type if texts and not args[0].type.nullable else _coalesce_type(args)
+
+
 @scalar("COALESCE", "x x*", _coalesce_type, nullable="rule", lazy=True)
-@scalar("IFNULL", "x x", _coalesce_type, nullable="rule", lazy=True)
+@scalar("IFNULL", "x x", _ifnull_type, nullable="rule", lazy=True)
 def coalesce(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     """The first argument that is not NULL; later ones run only on rows still NULL."""
     open_rows = pa.repeat(pa.scalar(True), frame.rows)  # noqa: FBT003

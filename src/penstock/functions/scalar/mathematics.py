@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from penstock.expressions import Literal, broadcast
-from penstock.functions.registry import scalar
+from penstock.errors import DataError
+from penstock.expressions import broadcast
+from penstock.functions import java_math as java
+from penstock.functions.java_random import JavaRandom
+from penstock.functions.registry import map_rows, scalar
 from penstock.types import DOUBLE, INT
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from penstock.expressions import Call, Frame
 
 
-def _numpy(names: str, signature: str, function: Callable[..., Any]) -> None:
+def _doubles(names: str, signature: str, function: Callable[..., Any]) -> None:
     def kernel(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
         arrays = [broadcast(arg, frame.rows) for arg in args]
         mask = np.zeros(frame.rows, bool)
@@ -32,31 +35,32 @@ def _numpy(names: str, signature: str, function: Callable[..., Any]) -> None:
     scalar(names, signature, DOUBLE)(kernel)
 
 
+_LN_2 = math.log(2)
 _UNARY: dict[str, Callable[..., Any]] = {
     "SQRT": np.sqrt,
-    "LN": np.log,
-    "LOG10": np.log10,
-    "LOG2": np.log2,
-    "EXP": np.exp,
-    "SIN": np.sin,
-    "SINH": np.sinh,
-    "COS": np.cos,
-    "COSH": np.cosh,
-    "TAN": np.tan,
-    "TANH": np.tanh,
-    "COT": lambda x: 1.0 / np.tan(x),
-    "ASIN": np.arcsin,
-    "ACOS": np.arccos,
-    "ATAN": np.arctan,
+    "LN": java.log,
+    "LOG": java.log,
+    "LOG10": java.log10,
+    "LOG2": lambda x: java.log(x) / _LN_2,
+    "EXP": java.exp,
+    "SIN": java.sin,
+    "SINH": java.sinh,
+    "COS": java.cos,
+    "COSH": java.cosh,
+    "TAN": java.tan,
+    "TANH": java.tanh,
+    "COT": lambda x: 1.0 / java.tan(x),
+    "ASIN": java.asin,
+    "ACOS": java.acos,
+    "ATAN": java.atan,
     "DEGREES": np.degrees,
     "RADIANS": np.radians,
-    "LOG": np.log,
 }
 for _name, _function in _UNARY.items():
-    _numpy(_name, "e", _function)
-_numpy("POWER", "e e", np.power)
-_numpy("ATAN2", "e e", np.arctan2)
-_numpy("LOG", "e e", lambda base, x: np.log(x) / np.log(base))
+    _doubles(_name, "e", _function)
+_doubles("POWER", "e e", np.power)
+_doubles("ATAN2", "e e", java.atan2)
+_doubles("LOG", "e e", lambda base, x: java.log(x) / java.log(base))
 
 
 @scalar("PI E", "", DOUBLE, nullable="never")
@@ -65,19 +69,45 @@ def constant(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
     return pa.scalar(math.pi if call.function.name == "PI" else math.e)
 
 
-@scalar("RAND", "i?", DOUBLE, nullable="never", deterministic=False)
-def rand(call: Call, args: list[Any], frame: Frame) -> Any:
-    """Uniform in [0, 1); a seed makes a batch repeatable, not equal to Java's numbers."""
-    seed = call.args[0].value if call.args and isinstance(call.args[0], Literal) else None
-    del args
-    return pa.array(np.random.default_rng(seed).random(frame.rows))
+@scalar("RAND", "", DOUBLE, nullable="never", deterministic=False)
+def rand(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Uniform in [0, 1)."""
+    return pa.array(np.random.default_rng().random(frame.rows))
 
 
-@scalar("RAND_INTEGER", "i i?", INT, deterministic=False)
-def rand_integer(call: Call, args: list[Any], frame: Frame) -> Any:
-    """Uniform in [0, bound); the last argument is the bound, one before it the seed."""
-    seed = args[0].as_py() if len(call.args) > 1 and isinstance(args[0], pa.Scalar) else None
-    source = random.Random(seed)  # noqa: S311
-    bounds = broadcast(args[-1], frame.rows).to_pylist()
-    values = [None if b is None else source.randrange(max(b, 1)) for b in bounds]
-    return pa.array(values, pa.int32())
+@scalar("RAND", "j", DOUBLE, deterministic=False)
+def rand_seeded(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Java's numbers: a constant seed begins its sequence anew with each batch."""
+    if isinstance(args[0], pa.Scalar) and args[0].is_valid:
+        source = JavaRandom(args[0].as_py())
+        return pa.array([source.next_double() for _ in range(frame.rows)])
+    return map_rows(lambda seed: JavaRandom(seed).next_double(), args, frame, pa.float64())
+
+
+def _bound(value: int) -> int:
+    if value <= 0:
+        raise DataError("bound of RAND_INTEGER must be positive", code="argument")
+    return value
+
+
+@scalar("RAND_INTEGER", "j", INT, deterministic=False)
+def rand_integer(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Uniform in [0, bound)."""
+    bounds = broadcast(args[0], frame.rows).to_pylist()
+    source = random.Random()  # noqa: S311
+    return pa.array(
+        [None if b is None else source.randrange(_bound(b)) for b in bounds], pa.int32()
+    )
+
+
+@scalar("RAND_INTEGER", "j j", INT, deterministic=False)
+def rand_integer_seeded(call: Call, args: list[Any], frame: Frame) -> Any:  # noqa: ARG001
+    """Seed and bound, as `rand_seeded`."""
+    if isinstance(args[0], pa.Scalar) and args[0].is_valid:
+        source = JavaRandom(args[0].as_py())
+        bounds = broadcast(args[1], frame.rows).to_pylist()
+        values = [None if b is None else source.next_int(_bound(b)) for b in bounds]
+        return pa.array(values, pa.int32())
+    return map_rows(
+        lambda seed, bound: JavaRandom(seed).next_int(_bound(bound)), args, frame, pa.int32()
+    )

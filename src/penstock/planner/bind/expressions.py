@@ -51,6 +51,8 @@ def bind(node: ast.Expression, scope: Scope) -> Expr:  # noqa: PLR0911, PLR0912
         case ast.Symbol():
             return _text(node.name)
         case ast.Identifier():
+            if node.parts == ("PI",) and not any(c.name == "PI" for c in scope.columns):
+                return resolve_function("PI", [], span)
             return scope.resolve(node.parts, span)
         case ast.Unary():
             return _unary(node, scope)

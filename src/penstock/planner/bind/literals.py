@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from decimal import Decimal
 
-from penstock.errors import ValidationError
+from penstock.errors import Span, UnsupportedFeatureError, ValidationError
 from penstock.expressions import Literal
 from penstock.sql import tree as ast
 from penstock.types import (
@@ -42,15 +42,16 @@ def bind_literal(node: ast.Literal) -> Literal:
         case Kind.INTEGER:
             return bind_integer(int(value))  # type: ignore[arg-type]
         case Kind.DECIMAL:
-            return _decimal(Decimal(str(value)))
+            return _decimal(Decimal(str(value)), node.span.end - node.span.start - 1)
         case Kind.DOUBLE:
             return _made(float(value), DOUBLE)  # type: ignore[arg-type]
         case Kind.STRING:
-            return _made(value, CHAR(len(str(value))))
+            # Java counts UTF-16 units.
+            return _made(value, CHAR(len(str(value).encode("utf-16-le")) // 2))
         case Kind.BINARY:
             return _made(value, BINARY(len(value)))  # type: ignore[arg-type]
     try:
-        return _temporal(node.kind, str(value).strip())
+        return _temporal(node.kind, str(value).strip(), node.span)
     except ValueError as error:
         raise ValidationError(
             f"illegal {node.kind.value} literal {value!r}",
@@ -69,10 +70,11 @@ def bind_integer(value: int) -> Literal:
     return _decimal(Decimal(value))
 
 
-def _decimal(value: Decimal) -> Literal:
+def _decimal(value: Decimal, written: int = 0) -> Literal:
+    """A DECIMAL with as many digits as were written, zeros in front included."""
     _, digits, exponent = value.as_tuple()
     scale = max(-int(exponent), 0)
-    precision = max(len(digits) + max(int(exponent), 0), scale, 1)
+    precision = max(len(digits) + max(int(exponent), 0), scale, written, 1)
     return _made(value, DECIMAL(min(precision, 38), scale))
 
 
@@ -80,13 +82,34 @@ def _made(value: object, data_type: DataType) -> Literal:
     return Literal(value=value, type=data_type.with_nullable(nullable=False))
 
 
-def _temporal(kind: ast.LiteralKind, text: str) -> Literal:
+_FORMS = {Kind.DATE: "yyyy-MM-dd", Kind.TIME: "HH:mm:ss", Kind.TIMESTAMP: "yyyy-MM-dd HH:mm:ss"}
+_DATE = r"(\d{4})-(\d{1,2})-(\d{1,2})"
+_CLOCK = r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d*))?"
+_PATTERNS = {
+    Kind.DATE: re.compile(_DATE),
+    Kind.TIME: re.compile(_CLOCK),
+    Kind.TIMESTAMP: re.compile(rf"{_DATE}(?: {_CLOCK})?"),
+}
+
+
+def _temporal(kind: ast.LiteralKind, text: str, span: Span) -> Literal:
+    found = _PATTERNS[kind].fullmatch(text)
+    if not found:
+        raise ValueError(f"It is not in the format '{_FORMS[kind]}'")
+    numbers = [int(part or 0) for part in found.groups()]
     if kind is Kind.DATE:
-        return _made(dt.date.fromisoformat(text), DATE)
-    fraction = len(text.partition(".")[2])
+        return _made(dt.date(*numbers), DATE)
+    digits = found.groups()[-1] or ""
+    if kind is Kind.TIMESTAMP and digits[6:].strip("0"):
+        raise UnsupportedFeatureError(
+            f"unsupported: TIMESTAMP '{text}', finer than microseconds", span
+        )
+    hour, minute, second = numbers[-4:-1]
+    clock = dt.time(hour, minute, second, int(digits.ljust(6, "0")[:6]))
     if kind is Kind.TIME:
-        return _made(dt.time.fromisoformat(text), TIME(fraction))
-    return _made(dt.datetime.fromisoformat(text), TIMESTAMP(fraction))
+        return _made(clock.replace(microsecond=0), TIME(0))
+    moment = dt.datetime.combine(dt.date(*numbers[:3]), clock)
+    return _made(moment, TIMESTAMP(min(len(digits), 9)))
 
 
 _DAY_PARTS = ("DAY", "HOUR", "MINUTE", "SECOND")

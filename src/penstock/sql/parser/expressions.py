@@ -228,11 +228,16 @@ class ExpressionParser(TypeParser):
         if "e" in text.lower():
             return self._literal(start, LiteralKind.DOUBLE, float(text))
         if "." in text:
-            return self._literal(start, LiteralKind.DECIMAL, Decimal(text.removesuffix(".")))
-        value = int(text)
-        if value > _BIGINT + 1:
+            if text.endswith("."):
+                return self._literal(start, LiteralKind.INTEGER, int(text[:-1]))
+            value = Decimal(text)
+            if abs(int(value.scaleb(-int(value.as_tuple().exponent)))) > _BIGINT:
+                raise ParseError(f"numeric literal '{text}' out of range", self.span_from(start))
+            return self._literal(start, LiteralKind.DECIMAL, value)
+        number = int(text)
+        if number > _BIGINT + 1:
             raise ParseError(f"numeric literal '{text}' out of range", self.span_from(start))
-        return self._literal(start, LiteralKind.INTEGER, value)
+        return self._literal(start, LiteralKind.INTEGER, number)
 
     def _binary(self) -> Literal:
         start = self.advance()

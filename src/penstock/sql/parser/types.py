@@ -134,7 +134,8 @@ class TypeParser(Cursor):
         word = self.advance().upper
         if word in ("CHAR", "CHARACTER"):
             word = "VARCHAR" if self.accept("VARYING") else "CHAR"
-        length = (self._sizes(1) or [1])[0]
+        unsized = types.STRING.length if word.startswith("VAR") else 1
+        length = (self._sizes(1) or [unsized])[0]
         if not 1 <= length <= types.STRING.length:
             raise ParseError(
                 f"length of {word} must be between 1 and 2147483647", self.span_from(start)
