@@ -121,19 +121,18 @@ def _integer(
 
 
 def _float(lower: str, kind: str, flags: str, width: str | None, limit: int, value: Any) -> str:
-    if not isinstance(value, float | Decimal):
-        raise _FormatError("illegal conversion")
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        raise _FormatError("illegal conversion")  # Flink hands a DECIMAL over as a type of its own
+    if not math.isfinite(value):
         return _widened(java_float(value), flags, width)
-    number = Decimal(java_float(value)) if isinstance(value, float) else value
+    number = Decimal(java_float(value))
     negative = number.is_signed()
     magnitude = abs(number)
     if lower == "g":
         limit = limit or 1
         fixed = magnitude == 0 or Decimal("0.0001") <= magnitude < Decimal(10) ** limit
         if fixed:
-            whole = magnitude.adjusted() + 1 if magnitude >= 1 else 1
-            lower, limit = "f", max(limit - whole, 0)
+            lower, limit = "f", max(limit - (magnitude.adjusted() + 1 if magnitude else 1), 0)
         else:
             lower, limit = "e", limit - 1
     if lower == "f":

@@ -224,13 +224,21 @@ _TEXTS = {
 }
 
 
-def _group(part: Part, following: Part | None) -> str | None:
+def _takes_all(parts: tuple[Part, ...], index: int) -> bool:
+    """Whether a number of any width follows at once: then a year takes all digits."""
+    for letter, size in parts[index + 1 :]:
+        if not size or letter not in "MLdHhmskKDQS" or (letter in "ML" and size > 2):
+            return False
+        if size == 1:
+            return True
+    return False
+
+
+def _group(part: Part, *, greedy: bool) -> str | None:
     letter, size = part
     if letter in _TEXTS:
         return _TEXTS[letter]
     if letter in "yuY":
-        # Followed at once by a number of any width, a year takes all digits and leaves none.
-        greedy = following is not None and following.size == 1 and following.letter in "MdHhmskKDQ"
         return r"(\d{2})" if size == 2 else (r"(\d{4})(?!\d)" if greedy else r"(\d{4})")
     if letter in "MLEQq" and (size > 2 or letter == "E"):
         names = {"E": DAYS, "M": MONTHS[1:], "L": MONTHS[1:]}.get(letter)
@@ -256,7 +264,7 @@ def _reader(pattern: str) -> tuple[re.Pattern[str], tuple[str, ...]] | None:
         if not part.size:
             text.append(re.escape(part.letter))
             continue
-        group = _group(part, parts[index + 1] if index + 1 < len(parts) else None)
+        group = _group(part, greedy=_takes_all(parts, index))
         if group is None:
             return None
         text.append(group)

@@ -67,8 +67,8 @@ def java_zone(name: str) -> datetime.tzinfo:
         return datetime.timezone(
             datetime.timedelta(minutes=minutes if custom[1] == "+" else -minutes)
         )
-    if name[:1] in {"+", "-"}:
-        return datetime.UTC
+    if _ZONE_ID.match(name):
+        return datetime.UTC  # java.util knows offsets behind GMT only
     return zone_of(_SHORT_ZONES.get(name, name)) or datetime.UTC
 
 

@@ -10,7 +10,7 @@ from penstock.changelog import ChangelogMode, RowKind
 from penstock.clock import Clock, SystemClock
 from penstock.connectors.base import Sink, TableDescriptor
 from penstock.errors import PenstockError, ValidationError, nearest
-from penstock.expressions import Expr, InputRef, Literal
+from penstock.expressions import Call, Expr, InputRef, Literal
 from penstock.functions.resolve import implicit_cast
 from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
@@ -24,7 +24,7 @@ from penstock.planner.bind.queries import (
     place_of,
 )
 from penstock.planner.bind.scope import Scope, ScopeColumn
-from penstock.planner.relation import Relation, node_name, node_schema
+from penstock.planner.relation import Relation, node_name
 from penstock.types import Column, Schema, TypeRoot
 
 if TYPE_CHECKING:
@@ -244,12 +244,13 @@ class Planner:
                 hint=hint,
             )
         node = relation.place()
+        # A computed value may be NULL whatever its type says: a decimal that overflows.
         nullable = tuple(
             index
-            for index, (have, want) in enumerate(
-                zip(node_schema(node).columns, schema.columns, strict=True)
+            for index, (expr, want) in enumerate(
+                zip(relation.projections, schema.columns, strict=True)
             )
-            if have.type.nullable and not want.type.nullable
+            if not want.type.nullable and (expr.type.nullable or isinstance(expr, Call))
         )
         if nullable:
             mode = self.settings.get("table.exec.sink.not-null-enforcer", "ERROR").upper()

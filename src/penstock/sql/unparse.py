@@ -224,6 +224,12 @@ def _(node: tree.Extract) -> str:
 
 
 @unparse.register
+def _(node: tree.TimeDifference) -> str:
+    end = f" TO {node.end_unit}" if node.end_unit else ""
+    return f"({_nested(node.later)} - {_nested(node.earlier)}) {node.unit}{end}"
+
+
+@unparse.register
 def _(node: tree.AtTimeZone) -> str:
     return f"{_nested(node.operand)} AT TIME ZONE {_nested(node.zone)}"
 

@@ -28,6 +28,8 @@ def _number_type(operator: str) -> Any:
     def rule(args: list[Expr]) -> DataType | None:
         a, b = args[0].type, args[1].type
         roots = (a.root, b.root)
+        if operator == "%" and set(roots) & set(co.APPROXIMATE):
+            return None  # Flink takes the remainder of exact numbers only
         if R.DECIMAL in roots and set(roots) & set(co.APPROXIMATE):
             return DOUBLE
         if set(roots) & set(co.APPROXIMATE):

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 from typing import NoReturn
-from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+from urllib.parse import quote_plus, unquote_plus, urlsplit
 
 from penstock.errors import DataError
 from penstock.functions.registry import rowwise, scalar
@@ -94,12 +94,7 @@ _BAD_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
 
 
 def _url_decode(text: str) -> str | None:
-    if _BAD_PERCENT.search(text):
-        return None
-    try:
-        return unquote_plus(text, errors="strict")
-    except UnicodeDecodeError:
-        return None
+    return None if _BAD_PERCENT.search(text) else unquote_plus(text, errors="replace")
 
 
 def _parse_url(url: str, part: str, key: str | None = None) -> str | None:
@@ -111,11 +106,12 @@ def _parse_url(url: str, part: str, key: str | None = None) -> str | None:
     if key is not None:
         if part != "QUERY":
             return None
-        return dict(reversed(parse_qsl(found.query, keep_blank_values=True))).get(key)
+        pairs = (pair.partition("=") for pair in found.query.split("&"))
+        return next((value for name, equals, value in pairs if equals and name == key), None)
     user = found.netloc.rpartition("@")[0]
-    name = found.netloc.rpartition("@")[2].removesuffix(port)
+    host = found.netloc.rpartition("@")[2].removesuffix(port)
     parts = {
-        "HOST": name,
+        "HOST": host,
         "PATH": found.path,
         "QUERY": found.query or None,
         "REF": found.fragment or None,

@@ -132,17 +132,20 @@ def item_text(call: Call, index: int, value: Any) -> str:
     return dump_json(jsonable(value, expr.type), ordered=True)
 
 
+def object_text(members: dict[str, str]) -> str:
+    """A JSON object of texts, in the order of its keys, as Flink writes it."""
+    return "{" + ",".join(f"{quote(key)}:{members[key]}" for key in sorted(members)) + "}"
+
+
 @scalar("JSON_OBJECT", "", STRING, nullable="never")
 @scalar("JSON_OBJECT", "s x x*", json_type(1, 2), nullable="never")
 def json_object(call: Call, args: list[Any], frame: Frame) -> Any:
     """Arguments: key, value, ..; NULL ON NULL."""
 
     def build(*row: Any) -> str:
-        pairs = [
-            f"{quote(row[i])}:{item_text(call, i + 1, row[i + 1])}"
-            for i in range(0, len(row) - 1, 2)
-        ]
-        return "{" + ",".join(pairs) + "}"
+        return object_text(
+            {row[i]: item_text(call, i + 1, row[i + 1]) for i in range(0, len(row) - 1, 2)}
+        )
 
     return map_rows(build, args, frame, pa.string(), strict=False)
 

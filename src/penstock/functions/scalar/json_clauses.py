@@ -13,11 +13,10 @@ from penstock.functions.json_path import (
     dump_json,
     load_json,
     parse_path,
-    quote,
     read_path,
 )
 from penstock.functions.registry import map_rows, scalar
-from penstock.functions.scalar.json import item_text, json_type
+from penstock.functions.scalar.json import item_text, json_type, object_text
 from penstock.types import STRING, TypeRoot
 
 if TYPE_CHECKING:
@@ -170,12 +169,13 @@ def json_object_absent(call: Call, args: list[Any], frame: Frame) -> Any:
     """ABSENT ON NULL; the first argument is that word."""
 
     def build(*row: Any) -> str:
-        pairs = [
-            f"{quote(row[i])}:{item_text(call, i + 1, row[i + 1])}"
-            for i in range(1, len(row) - 1, 2)
-            if row[i + 1] is not None
-        ]
-        return "{" + ",".join(pairs) + "}"
+        return object_text(
+            {
+                row[i]: item_text(call, i + 1, row[i + 1])
+                for i in range(1, len(row) - 1, 2)
+                if row[i + 1] is not None
+            }
+        )
 
     return map_rows(build, args, frame, pa.string(), strict=False)
 

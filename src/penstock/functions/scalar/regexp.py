@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from penstock.errors import DataError
 from penstock.functions.java_regex import compiled_regex
 from penstock.functions.registry import rowwise, scalar
 from penstock.types import ARRAY, BOOLEAN, INT, MAP, STRING
@@ -74,7 +75,7 @@ scalar("REGEXP_SUBSTR", "s s", STRING, nullable="always")(rowwise(_regexp_substr
 def _str_to_map(text: str, pair: str = ",", mapping: str = "=") -> list[tuple[str, str | None]]:
     pairs, sides = compiled_regex(pair), compiled_regex(mapping)
     if pairs is None or sides is None:
-        return []
+        raise DataError("delimiter of STR_TO_MAP is no regular expression", code="pattern")
     found: dict[str, str | None] = {}
     for part in pairs.split(text) if text else []:
         key, *value = sides.split(part, maxsplit=1)
@@ -82,4 +83,5 @@ def _str_to_map(text: str, pair: str = ",", mapping: str = "=") -> list[tuple[st
     return list(found.items())
 
 
-scalar("STR_TO_MAP", "s s? s?", MAP(STRING, STRING), nullable="always")(rowwise(_str_to_map))
+for _signature in ("s", "s s s"):
+    scalar("STR_TO_MAP", _signature, MAP(STRING, STRING), nullable="always")(rowwise(_str_to_map))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.errors import ValidationError
+from penstock.errors import DataError, ValidationError
 from penstock.expressions import Literal, broadcast
 from penstock.functions.cast import cast_array, fit_string
 from penstock.functions.java_format import format_java_text
@@ -330,7 +330,13 @@ def pad_text(call: Call, args: list[Any], frame: Frame) -> Any:
     return rowwise(_pad(left=left_side))(call, args, frame)
 
 
-scalar("REPEAT", "s i", STRING)(rowwise(lambda text, n: text * max(n, 0)))
+def _repeat(text: str, count: int) -> str:
+    if len(text) * count > STRING_LENGTH:
+        raise DataError("text of REPEAT is too long", code="argument")
+    return text * max(count, 0)
+
+
+scalar("REPEAT", "s i", STRING)(rowwise(_repeat))
 
 
 # ---- lists

@@ -17,7 +17,7 @@ from penstock.functions.resolve import (
 )
 from penstock.planner.bind.literals import bind_integer, bind_interval, bind_literal
 from penstock.sql import tree as ast
-from penstock.types import CHAR
+from penstock.types import CHAR, STRING
 
 if TYPE_CHECKING:
     from penstock.planner.bind.scope import Scope
@@ -86,6 +86,9 @@ def bind(node: ast.Expression, scope: Scope) -> Expr:  # noqa: PLR0911, PLR0912
         case ast.Extract():
             args = [_text(node.unit), bind(node.operand, scope)]
             return resolve_function("EXTRACT", args, span)
+        case ast.TimeDifference():
+            moments = [bind(node.later, scope), bind(node.earlier, scope)]
+            return resolve_operator("MINUS TIME", [_text(node.unit), *moments], span)
         case ast.FunctionCall():
             return _call(node, scope)
         case ast.FieldAccess():
@@ -126,7 +129,8 @@ def _unary(node: ast.Unary, scope: Scope) -> Expr:
             return bind_integer(-int(operand.value))  # type: ignore[arg-type]
         if operand.kind in {ast.LiteralKind.DECIMAL, ast.LiteralKind.DOUBLE}:
             found = bind_literal(operand)
-            return Literal(value=-found.value, type=found.type)
+            zero = not found.value  # Flink knows no negative zero among literals
+            return found if zero else Literal(value=-found.value, type=found.type)
     return resolve_operator(node.operator, [bind(operand, scope)], node.span)
 
 
@@ -203,6 +207,8 @@ def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
         raise ValidationError(
             "function JSON may only stand directly in JSON_OBJECT or JSON_ARRAY", node.span
         )
+    if name == "CURRENT_DATABASE" and not node.arguments and scope.database:
+        return Literal(scope.database, STRING.with_nullable(nullable=False))
     if name == "PROCTIME" and name not in function_names():
         return resolve_function("CURRENT_TIMESTAMP", [], node.span)
     args = [bind(argument, scope) for argument in node.arguments]

@@ -13,7 +13,7 @@ from penstock.clock import session_zone
 from penstock.connectors.base import Connector, TableDescriptor, find_connector
 from penstock.errors import OptionError, PenstockError, Span, ValidationError, nearest
 from penstock.expressions import Expr, InputRef, evaluate
-from penstock.functions.resolve import common_type, implicit_cast, resolve_cast
+from penstock.functions.resolve import common_type, implicit_cast, resolve_cast, untyped_null
 from penstock.plan import SourceNode, UnionNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.scope import Scope, ScopeColumn
@@ -133,7 +133,7 @@ class QueryBinder:
         if node.distinct:
             raise unsupported("SELECT DISTINCT", node)
         relation = self._relation(node.from_) if node.from_ is not None else self._nothing()
-        scope = relation.scope
+        scope = self._scope(relation)
         if node.where is not None:
             condition = bind(node.where, scope)
             if condition.type.root not in {TypeRoot.BOOLEAN, TypeRoot.NULL}:
@@ -143,12 +143,15 @@ class QueryBinder:
                     detail=f"Its type is {condition.type.sql()}.",
                 )
             relation = relation.filter(implicit_cast(condition, BOOLEAN, node.where.span))
-            scope = relation.scope
+            scope = self._scope(relation)
         exprs: list[Expr] = []
         names: list[str] = []
         for item in node.items:
             self._item(item, scope, node, exprs, names)
         return relation.project(exprs, _unique(names))
+
+    def _scope(self, relation: Relation) -> Scope:
+        return replace(relation.scope, database=self.catalog.current_database)
 
     def _item(
         self,
@@ -167,7 +170,10 @@ class QueryBinder:
                 exprs.append(InputRef(index=index, name=column.name, type=column.type))
                 names.append(column.name)
             return
-        exprs.append(bind(expression, scope))
+        bound = bind(expression, scope)
+        if bound.type.root is TypeRoot.NULL:
+            raise untyped_null(expression.span)
+        exprs.append(bound)
         if item.alias is not None:
             names.append(item.alias)
         elif isinstance(expression, ast.Identifier):
@@ -343,7 +349,8 @@ class QueryBinder:
         return replace(self._constant_source(schema, rows), columns=(ScopeColumn("", INT),))
 
     def _values(self, node: ast.ValuesQuery) -> Relation:
-        bound = [[bind(item, Scope()) for item in row.items] for row in node.rows]
+        session = Scope(database=self.catalog.current_database)
+        bound = [[bind(item, session) for item in row.items] for row in node.rows]
         width = len(bound[0])
         for row, syntax in zip(bound, node.rows, strict=True):
             if len(row) != width:

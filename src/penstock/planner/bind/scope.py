@@ -24,9 +24,10 @@ class ScopeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Columns in scope, in row order."""
+    """Columns in scope, in row order, and the session's database, which a function gives."""
 
     columns: tuple[ScopeColumn, ...] = ()
+    database: str = ""
 
     def resolve(self, parts: tuple[str, ...], span: Span) -> Expr:
         """The column, or field of a column, of that name.

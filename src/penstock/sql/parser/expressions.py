@@ -22,6 +22,7 @@ _BINARY = {
 _COMPARE = frozenset(["=", "<>", "!=", "<", "<=", ">", ">="])
 _NEGATABLE = frozenset(["IN", "LIKE", "ILIKE", "SIMILAR", "BETWEEN", "RLIKE", "MEMBER"])
 _INFIX = _NEGATABLE | {"OVERLAPS", "CONTAINS"}
+_DIFFERENCE_UNITS = frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
 QUERY_START = frozenset(["SELECT", "WITH", "VALUES", "TABLE"])
 _BIGINT = 2**63 - 1
 
@@ -258,9 +259,19 @@ class ExpressionParser(TypeParser):
             return tree.ScalarSubquery(query, span=self.span_from(start))
         items = self._items()
         self.need(")")
-        return (
-            items[0] if len(items) == 1 else tree.RowConstructor(items, span=self.span_from(start))
-        )
+        if len(items) > 1:
+            return tree.RowConstructor(items, span=self.span_from(start))
+        inner = items[0]
+        if (
+            isinstance(inner, tree.Binary)
+            and inner.operator == "-"
+            and self.current.kind == "word"
+            and self.current.upper in _DIFFERENCE_UNITS
+        ):
+            units = self.unit_range()
+            span = self.span_from(start)
+            return tree.TimeDifference(inner.left, inner.right, *units, span=span)
+        return inner
 
     def _word(self, start: Token) -> Expression | None:
         """A primary that begins with a keyword of its own, or None."""

@@ -251,6 +251,16 @@ class Extract(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeDifference(Expression):
+    """`(later - earlier) DAY TO SECOND`: the time between two moments as an interval."""
+
+    later: Expression
+    earlier: Expression
+    unit: str
+    end_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AtTimeZone(Expression):
     """`x AT TIME ZONE z`."""
 
