@@ -8,7 +8,7 @@ SEEDS ?= 10
 SERVER ?=
 KIND ?=
 
-.PHONY: install test check lint types unit test-servers demo bench fault gate clean
+.PHONY: interop-jdbc install test check lint types unit test-servers demo bench fault gate clean
 
 install: .venv/installed
 
@@ -50,6 +50,10 @@ fault: test-servers
 gate: install
 	GATE_SEEDS=$(SEEDS) $(BIN)/pytest -q tests/simulation/test_gate_scenarios.py
 	$(BIN)/python -m benchmarks.gate.live
+
+# MySQL's and MariaDB's JDBC drivers against the embedded StarRocks; needs Java 17 and Maven.
+interop-jdbc: install
+	$(BIN)/python -m tests.interop.jdbc
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

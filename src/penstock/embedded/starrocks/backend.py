@@ -23,12 +23,10 @@ from penstock.embedded.starrocks.role import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from penstock.config.secret import Secret
     from penstock.embedded.starrocks.faults import Faults
     from penstock.embedded.starrocks.transaction import Transaction
     from penstock.embedded.starrocks.transactions import Transactions
+    from penstock.embedded.starrocks.users import Users
 
 
 class Backend(Role):
@@ -36,9 +34,7 @@ class Backend(Role):
 
     name = "be"
 
-    def __init__(
-        self, transactions: Transactions, users: Mapping[str, Secret], faults: Faults
-    ) -> None:
+    def __init__(self, transactions: Transactions, users: Users, faults: Faults) -> None:
         super().__init__(transactions, users, faults)
         self.merge = MergeCommits(transactions)
 
@@ -54,6 +50,8 @@ class Backend(Role):
             return Response(200, text.encode(), "text/plain; charset=utf-8")
         if denied := self.denied(request):
             return denied
+        if forbidden := self.forbidden(request):
+            return failed(forbidden.message)
         limit = int(self.store.config.number("streaming_load_max_mb")) * 1024 * 1024
         request.body_max = limit
         announced = request.headers.get("content-length", "")

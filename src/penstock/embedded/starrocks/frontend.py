@@ -22,12 +22,10 @@ from penstock.embedded.starrocks.role import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from penstock.config.secret import Secret
     from penstock.embedded.starrocks.faults import Faults
     from penstock.embedded.starrocks.transaction import Transaction
     from penstock.embedded.starrocks.transactions import Transactions
+    from penstock.embedded.starrocks.users import Users
 
 
 class Frontend(Role):
@@ -35,9 +33,7 @@ class Frontend(Role):
 
     name = "fe"
 
-    def __init__(
-        self, transactions: Transactions, users: Mapping[str, Secret], faults: Faults
-    ) -> None:
+    def __init__(self, transactions: Transactions, users: Users, faults: Faults) -> None:
         super().__init__(transactions, users, faults)
         self.backend = ""
         self._admin = Admin(transactions, faults)
@@ -50,6 +46,8 @@ class Frontend(Role):
             return Response(200, metrics(self.transactions, "fe"), METRICS_TYPE)
         if denied := self.denied(request):
             return denied
+        if forbidden := self.forbidden(request):
+            return failed(forbidden.message)
         if request.parts[-1:] == ["_stream_load"] and len(request.parts) == 4:
             return self._stream_load(request)
         if request.parts[:2] == ["api", "transaction"] and len(request.parts) == 3:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -11,12 +10,12 @@ from penstock.embedded.starrocks.load import LoadOptions
 from penstock.embedded.starrocks.model import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from penstock.config.secret import Secret
     from penstock.embedded.starrocks.faults import Fault, Faults
     from penstock.embedded.starrocks.transaction import Transaction
     from penstock.embedded.starrocks.transactions import Transactions
+    from penstock.embedded.starrocks.users import Users
 
 OPERATIONS = ("begin", "load", "prepare", "commit", "rollback")
 
@@ -26,9 +25,7 @@ class Role:
 
     name = ""
 
-    def __init__(
-        self, transactions: Transactions, users: Mapping[str, Secret], faults: Faults
-    ) -> None:
+    def __init__(self, transactions: Transactions, users: Users, faults: Faults) -> None:
         self.transactions = transactions
         self.store = transactions.store
         self.faults = faults
@@ -55,16 +52,24 @@ class Role:
     def denied(self, request: Request) -> Response | None:
         """The 401 for a request without valid credentials."""
         given = request.credentials()
-        if given is not None and given[0] in self._users:
-            wanted = self._users[given[0]].reveal()
-            if hmac.compare_digest(wanted.encode(), given[1].encode()):
-                return None
+        if given is not None and self._users.has_password(*given):
+            return None
         text = f"Access denied for {given[0]}" if given else "no valid Basic authorization"
         body = {"Status": "FAILED", "Message": text, "status": "FAILED", "msg": text}
         response = json_response(body, 401)
         response.headers["WWW-Authenticate"] = 'Basic realm=""'
         response.close = True
         return response
+
+    def forbidden(self, request: Request) -> ServerError | None:
+        """Why the user may not load into the table of a request; None if he may."""
+        _, db, table = self.names(request)
+        if db and table and request.parts[-1:] in (["_stream_load"], ["begin"], ["load"]):
+            try:
+                self._users.check(request.user, "INSERT", db, table)
+            except ServerError as error:
+                return error
+        return None
 
     def options(self, request: Request) -> LoadOptions:
         """The options of a load; headers that do not fit end its transaction."""

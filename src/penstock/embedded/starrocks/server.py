@@ -13,6 +13,7 @@ from penstock.embedded.starrocks.http import HttpServer
 from penstock.embedded.starrocks.profile import Profile, profile_named
 from penstock.embedded.starrocks.store import Store
 from penstock.embedded.starrocks.transactions import Transactions
+from penstock.embedded.starrocks.users import Users
 from penstock.errors import ConnectorError, PenstockError
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ class EmbeddedStarRocks:
         secret = password if isinstance(password, Secret) else Secret(password)
         self.host = host
         self.user = user
-        self.users = {user: secret}
         self.store = Store(data_dir, chosen, clock, backends)
         try:
             for name, value in (settings or {}).items():
@@ -72,6 +72,7 @@ class EmbeddedStarRocks:
             self.store.close()
             raise
         self.transactions = Transactions(self.store)
+        self.users = Users({user: secret}, self.store.catalog)
         self.faults = Faults()
         self.frontend = Frontend(self.transactions, self.users, self.faults)
         self.backend = Backend(self.transactions, self.users, self.faults)

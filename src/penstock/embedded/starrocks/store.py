@@ -211,6 +211,10 @@ class Store:
             raise ServerError(f"Unknown table '{db}.{name}'", errno=5502)
         return found
 
+    def has_table(self, db: str, name: str) -> bool:
+        """Whether there is such a table."""
+        return (db, name) in self._tables
+
     def tables(self, db: str) -> list[TableDef]:
         """The tables of a database by name."""
         with self.lock:

@@ -34,20 +34,20 @@ EQUAL: Final = _words(
     array_contains_all array_distinct array_filter array_intersect array_join array_length
     array_map array_max array_min array_remove array_sort array_sum ascii asin atan atan2 avg
     bin bit_and bit_or bit_xor bool_and bool_or cardinality case cast catalog cbrt ceil
-    ceiling char char_length character_length coalesce concat concat_ws connection_id convert
+    ceiling char   coalesce concat concat_ws connection_id convert
     convert_tz corr cos cot count count_if covar_pop covar_samp cume_dist curdate
-    current_catalog current_date current_role  current_timestamp current_user
+    current_catalog current_date current_role   current_user
     current_version  database date date_add date_sub date_trunc degrees dense_rank
     ends_with exp extract first_value floor  found_rows generate_series greatest
     group_concat hex if ifnull initcap instr isnull json_array json_object lag last_insert_id
-    last_query_id last_value lcase lead least left ln localtime localtimestamp locate log
-    log10 log2 lower lpad ltrim map map_keys map_values max max_by md5 min min_by mod
-    multi_distinct_count multi_distinct_sum ndv now ntile nullif penstock_current_version
+    last_query_id last_value  lead least left ln   locate log
+    log10 log2  lpad ltrim map map_keys map_values max max_by md5 min min_by mod
+    multi_distinct_count multi_distinct_sum ndv  ntile nullif penstock_current_version
     percent_rank pi position pow power radians rand random rank regexp_replace repeat replace
     reverse right round row row_count row_number rpad rtrim schema session_user sha2 sign sin
     sleep space split sqrt starts_with stddev_pop stddev_samp struct subdate substr substring
     sum tan time_slice timestamp timestampadd timestampdiff to_base64 translate trim truncate
-    try_cast ucase unnest upper url_decode url_encode user var_pop var_samp version
+    try_cast  unnest  url_decode url_encode user var_pop var_samp version
     """
 )
 """Functions that DuckDB has under the same name, or that the translator turns into DuckDB's."""

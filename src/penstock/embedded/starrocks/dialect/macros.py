@@ -18,6 +18,9 @@ _CLOCK: Final = (
     "(CASE WHEN {0} < 0 THEN '-' ELSE '' END || printf('%02d:%02d:%02d', abs({0}) // 3600,"
     " abs({0}) // 60 % 60, abs({0}) % 60))"
 )
+_NOW: Final = (
+    "() AS date_trunc('second', CAST(now() AS TIMESTAMP)), (n) AS CAST(now() AS TIMESTAMP)"
+)
 _TIME_DIFF: Final = f"CAST(epoch({_T}) - epoch(TRY_CAST(y AS TIMESTAMP)) AS BIGINT)"
 
 MACROS: Final[dict[str, str]] = {
@@ -39,6 +42,10 @@ MACROS: Final[dict[str, str]] = {
     "square": "(x) AS x * x",
     # texts
     "length": "(x) AS strlen(CAST(x AS VARCHAR))",
+    **{
+        name: f"(x) AS {name}(CAST(x AS VARCHAR))"
+        for name in ("upper", "lower", "ucase", "lcase", "char_length", "character_length")
+    },
     "unhex": "(x) AS CASE WHEN regexp_full_match(x, '([0-9A-Fa-f]{2})*') THEN decode(unhex(x)) END",
     "strleft": "(x, n) AS left(x, n)",
     "strright": "(x, n) AS right(x, n)",
@@ -114,6 +121,7 @@ MACROS: Final[dict[str, str]] = {
     f" - {_DOW} + 6) % 7 + 1 AS INTEGER)",
     "previous_day": f"(x, w) AS {_D} - CAST(({_DOW} + 6"
     f" - list_position({_DAYS}, lower(left(w, 2))) + 1) % 7 + 1 AS INTEGER)",
+    **dict.fromkeys(("now", "current_timestamp", "localtime", "localtimestamp"), _NOW),
     "curtime": "() AS strftime(CAST(now() AS TIMESTAMP), '%H:%M:%S')",
     "current_time": "() AS strftime(CAST(now() AS TIMESTAMP), '%H:%M:%S')",
     "utc_timestamp": "() AS now() AT TIME ZONE 'UTC'",

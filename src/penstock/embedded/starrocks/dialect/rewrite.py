@@ -131,6 +131,24 @@ def _formatted(node: Any, name: str) -> exp.Expression:
     return _call(name, node.expressions[0].copy(), form)
 
 
+def _having(node: Any) -> exp.Expression:
+    """HAVING without groups is a filter of rows, which may use the names of the selected."""
+    having = node.args.get("having")
+    if having is None or node.args.get("group") is not None or node.find(exp.AggFunc) is not None:
+        return node
+    named = {item.alias.lower(): item.this for item in node.expressions if item.alias}
+    condition = having.this.copy()
+
+    def unnamed(part: Any) -> Any:
+        if isinstance(part, exp.Column) and not part.table and part.name.lower() in named:
+            return exp.paren(named[part.name.lower()].copy())
+        return part
+
+    node.set("having", None)
+    node.where(condition.transform(unnamed), copy=False)
+    return node
+
+
 def _array_filter(node: Any) -> exp.Expression:
     if isinstance(node.this, exp.Lambda):
         return _call("list_filter", node.expression.copy(), node.this.copy())
@@ -162,6 +180,7 @@ _CHANGES: Final[dict[type, Callable[[Any], exp.Expression]]] = {
     exp.Cast: _cast,
     exp.Anonymous: _anonymous,
     exp.ArrayFilter: _array_filter,
+    exp.Select: _having,
     exp.TimestampTrunc: _of_time,
     exp.DateTrunc: _of_time,
     exp.TimeSlice: _of_time,

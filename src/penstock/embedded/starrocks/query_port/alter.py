@@ -12,6 +12,7 @@ from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_prope
 from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
 from penstock.embedded.starrocks.query_port.partition_clause import parse_partitions
 from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.user_admin import alter_user
 from penstock.embedded.starrocks.query_port.variables import AlterJob
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 def alter(queries: Queries, cursor: Cursor) -> Done:
     """ALTER TABLE, cursor behind ALTER. Done at once; the job is shown as finished."""
+    if cursor.accept("USER"):
+        return alter_user(queries, cursor)
     cursor.expect("TABLE")
-    present = queries.table(*cursor.qualified())
+    present = queries.table_for("ALTER", *cursor.qualified())
     place = queries.store.physical(present.db, present.name)
     table = copy.deepcopy(present)
     if cursor.accept("SET"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 
 
@@ -20,8 +19,3 @@ def native_proof(password: str, salt: bytes) -> bytes:
     second = hashlib.sha1(first, usedforsecurity=False).digest()
     mask = hashlib.sha1(salt + second, usedforsecurity=False).digest()
     return bytes(a ^ b for a, b in zip(first, mask, strict=True))
-
-
-def is_proven(password: str, salt: bytes, proof: bytes) -> bool:
-    """Whether the proof was made with this password."""
-    return hmac.compare_digest(native_proof(password, salt), proof)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import pyarrow as pa
 
 from penstock.embedded.starrocks.dialect.failure import QueryError
-from penstock.embedded.starrocks.query_port.auth import is_proven, new_salt
+from penstock.embedded.starrocks.query_port.auth import new_salt
 from penstock.embedded.starrocks.query_port.packets import (
     CLIENT_DEPRECATE_EOF,
     NATIVE_PASSWORD,
@@ -32,10 +32,10 @@ from penstock.embedded.starrocks.query_port.rows import (
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from penstock.config.secret import Secret
     from penstock.embedded.starrocks.query_port.results import Answer, Rows
+    from penstock.embedded.starrocks.users import Users
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Connection:
     Args:
         sock: The accepted socket; closed by the caller.
         number: The connection's id.
-        users: Password of each user.
+        users: Who may log in.
         open_session: Makes the session once the user has proven himself.
     """
 
@@ -77,7 +77,7 @@ class Connection:
         self,
         sock: socket.socket,
         number: int,
-        users: Mapping[str, Secret],
+        users: Users,
         open_session: Callable[[int, str], StatementSession],
     ) -> None:
         self._peer = str(sock.getpeername()[0])
@@ -135,8 +135,7 @@ class Connection:
             self._stream.send(b"\xfe" + NATIVE_PASSWORD.encode() + b"\0" + salt + b"\0")
             proof = self._stream.read()
             proof = b"" if proof == b"\0" else proof
-        password = self._users.get(login.user)
-        if password is None or not is_proven(password.reveal(), salt, proof):
+        if not self._users.is_proven(login.user, salt, proof):
             using = "YES" if proof else "NO"
             text = f"Access denied for user '{login.user}'@'{self._peer}' (using password: {using})"
             self._stream.send(error_packet(1045, "28000", text))

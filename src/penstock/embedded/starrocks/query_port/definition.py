@@ -8,6 +8,7 @@ from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_err
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
 from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.user_admin import create_user, drop_user
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.dialect.lexer import Cursor
@@ -31,6 +32,9 @@ def column_def(clause: ColumnClause) -> ColumnDef:
 
 def create(queries: Queries, cursor: Cursor) -> Done:
     """CREATE DATABASE and CREATE TABLE, cursor behind CREATE."""
+    if cursor.accept("USER"):
+        return create_user(queries, cursor)
+    queries.users.check_admin(queries.user, "CREATE")
     if cursor.accept("DATABASE") or cursor.accept("SCHEMA"):
         if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
         _, name = cursor.qualified()
@@ -96,7 +100,10 @@ def partition_named(table: TableDef, name: str) -> PartitionDef:
 
 def drop(queries: Queries, cursor: Cursor) -> Done:
     """DROP DATABASE and DROP TABLE, cursor behind DROP."""
+    if cursor.accept("USER"):
+        return drop_user(queries, cursor)
     if cursor.accept("DATABASE") or cursor.accept("SCHEMA"):
+        queries.users.check_admin(queries.user, "DROP")
         if_exists = cursor.accept("IF", "EXISTS")
         _, name = cursor.qualified()
         cursor.accept("FORCE")
@@ -113,8 +120,8 @@ def drop(queries: Queries, cursor: Cursor) -> Done:
     cursor.accept("FORCE")
     for database, name in names:
         chosen = queries.database_or_current(database)
-        if not if_exists:
-            queries.table(chosen, name)
+        if not if_exists or queries.store.has_table(chosen, name):
+            queries.table_for("DROP", chosen, name)
         queries.store.drop_table(chosen, name, if_exists=if_exists)
     return Done()
 
@@ -122,7 +129,7 @@ def drop(queries: Queries, cursor: Cursor) -> Done:
 def truncate(queries: Queries, cursor: Cursor) -> Done:
     """TRUNCATE TABLE t [PARTITION (p, ...)], cursor behind TRUNCATE."""
     cursor.accept("TABLE")
-    table = queries.table(*cursor.qualified())
+    table = queries.table_for("DELETE", *cursor.qualified())
     if cursor.accept("PARTITION") or cursor.accept("PARTITIONS"):
         chosen = [partition_named(table, name) for name in cursor.names()]
         queries.store.publisher.clear_partitions(table, chosen, drop=False)

@@ -190,14 +190,18 @@ def read_login(payload: bytes) -> LoginRequest:
 
 
 def ok_packet(affected: int = 0, *, info: str = "", header: int = 0) -> bytes:
-    """An OK packet; `header` 0xFE makes it the end of a result set."""
+    """An OK packet; `header` 0xFE makes it the end of a result set.
+
+    The text has its length in front: the protocol's pages say it ends with the packet, but servers
+    send it so, and MariaDB's clients read it so.
+    """
     return b"".join(
         [
             bytes((header,)),
             length_encoded(affected),
             b"\0",
             struct.pack("<HH", STATUS_AUTOCOMMIT, 0),
-            info.encode(),
+            length_prefixed(info.encode()) if info else b"",
         ]
     )
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import TableDef
     from penstock.embedded.starrocks.query_port.variables import ServerSettings
     from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.users import Users
 
 _CURRENT_VERSION: Final = re.compile(r"\bcurrent_version(?=\s*\()", re.IGNORECASE)
 
@@ -41,12 +42,16 @@ class Queries:
     Args:
         store: The data.
         settings: What all connections share.
+        users: All users.
         number: The connection's id.
         user: Who logged in.
     """
 
-    def __init__(self, store: Store, settings: ServerSettings, *, number: int, user: str) -> None:
+    def __init__(
+        self, store: Store, settings: ServerSettings, users: Users, *, number: int, user: str
+    ) -> None:
         self.store = store
+        self.users = users
         self.settings = settings
         self.number = number
         self.user = user
@@ -97,6 +102,17 @@ class Queries:
         except ServerError as error:
             raise unknown_table(database, name) from error
 
+    def table_for(self, privilege: str, database: str, name: str) -> TableDef:
+        """A user's table, for a statement that needs a privilege on it.
+
+        Raises:
+            QueryError: There is none.
+            ServerError: The privilege was not granted.
+        """
+        table = self.table(database, name)
+        self.users.check(self.user, privilege, table.db, table.name)
+        return table
+
     def resolve(self, database: str, name: str) -> str:
         """DuckDB's text for a table of a query; registers system tables."""
         if not database and name.lower() in {"dual", "__show"}:
@@ -105,6 +121,7 @@ class Queries:
             return name.lower()
         if self.database_or_current(database) != "information_schema":
             table = self.table(database, name)
+            self.users.check(self.user, "SELECT", table.db, table.name)
             return self.store.physical(table.db, table.name)
         found = system_table(self.store, name)
         if found is None:

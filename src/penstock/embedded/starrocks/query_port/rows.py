@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 NULL_MARK: Final = 0xFB
 ROWS_PER_BATCH: Final = 32768
 _UTF8: Final = 33
-_BINARY_FLAG: Final = 128
-_NUMBER: Final = 32768 | _BINARY_FLAG
 _UNSIGNED: Final = 32
+"""The only flag that is sent: StarRocks sends none, and MySQL's JDBC driver reads a BOOLEAN that is
+flagged as binary as bytes."""
 
 
 def wire_type(kind: pa.DataType) -> WireType:
@@ -42,31 +42,31 @@ def wire_type(kind: pa.DataType) -> WireType:
     if fixed is not None:
         return fixed
     if pa.types.is_decimal(kind):
-        return WireType(246, 63, kind.scale, kind.precision + 2, _NUMBER)
+        return WireType(246, 63, kind.scale, kind.precision + 2)
     if pa.types.is_timestamp(kind):
-        return WireType(12, 63, 6, 26, _BINARY_FLAG)
+        return WireType(12, 63, 6, 26)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return WireType(253, _UTF8, 0, 65535 * 3)
     return WireType(254, _UTF8, 0, 65535 * 3)
 
 
 _FIXED: Final = {
-    pa.bool_().id: WireType(1, 63, 0, 1, _NUMBER),
-    pa.int8().id: WireType(1, 63, 0, 4, _NUMBER),
-    pa.int16().id: WireType(2, 63, 0, 6, _NUMBER),
-    pa.int32().id: WireType(3, 63, 0, 11, _NUMBER),
-    pa.int64().id: WireType(8, 63, 0, 20, _NUMBER),
-    pa.uint8().id: WireType(1, 63, 0, 3, _NUMBER | _UNSIGNED),
-    pa.uint16().id: WireType(2, 63, 0, 5, _NUMBER | _UNSIGNED),
-    pa.uint32().id: WireType(3, 63, 0, 10, _NUMBER | _UNSIGNED),
-    pa.uint64().id: WireType(8, 63, 0, 20, _NUMBER | _UNSIGNED),
-    pa.float32().id: WireType(4, 63, 31, 12, _NUMBER),
-    pa.float64().id: WireType(5, 63, 31, 22, _NUMBER),
-    pa.date32().id: WireType(10, 63, 0, 10, _BINARY_FLAG),
-    pa.time64("us").id: WireType(11, 63, 6, 15, _BINARY_FLAG),
-    pa.null().id: WireType(6, 63, 0, 0, _BINARY_FLAG),
-    pa.binary().id: WireType(252, 63, 0, 65535, _BINARY_FLAG),
-    pa.large_binary().id: WireType(252, 63, 0, 65535, _BINARY_FLAG),
+    pa.bool_().id: WireType(1, 63, 0, 1),
+    pa.int8().id: WireType(1, 63, 0, 4),
+    pa.int16().id: WireType(2, 63, 0, 6),
+    pa.int32().id: WireType(3, 63, 0, 11),
+    pa.int64().id: WireType(8, 63, 0, 20),
+    pa.uint8().id: WireType(1, 63, 0, 3, _UNSIGNED),
+    pa.uint16().id: WireType(2, 63, 0, 5, _UNSIGNED),
+    pa.uint32().id: WireType(3, 63, 0, 10, _UNSIGNED),
+    pa.uint64().id: WireType(8, 63, 0, 20, _UNSIGNED),
+    pa.float32().id: WireType(4, 63, 31, 12),
+    pa.float64().id: WireType(5, 63, 31, 22),
+    pa.date32().id: WireType(10, 63, 0, 10),
+    pa.time64("us").id: WireType(11, 63, 6, 15),
+    pa.null().id: WireType(6, 63, 0, 0),
+    pa.binary().id: WireType(252, 63, 0, 65535),
+    pa.large_binary().id: WireType(252, 63, 0, 65535),
 }
 
 

@@ -13,10 +13,8 @@ from penstock.embedded.starrocks.query_port.session import Session
 from penstock.embedded.starrocks.query_port.variables import ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from penstock.config.secret import Secret
     from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.users import Users
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +26,14 @@ class QueryPortServer:
         store: Databases, tables and their versions; must outlive the server.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one, see `port`.
-        users: Password of each user.
+        users: Who may log in, and what he may do.
     """
 
-    def __init__(self, store: Store, host: str, port: int, users: Mapping[str, Secret]) -> None:
+    def __init__(self, store: Store, host: str, port: int, users: Users) -> None:
         self._store = store
         self._host = host
         self._wanted_port = port
-        self._users = dict(users)
+        self._users = users
         self._settings = ServerSettings()
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
@@ -115,4 +113,4 @@ class QueryPortServer:
                 self._open.pop(number, None)
 
     def _open_session(self, number: int, user: str) -> Session:
-        return Session(self._store, self._settings, number=number, user=user)
+        return Session(self._store, self._settings, self._users, number=number, user=user)

@@ -16,7 +16,7 @@ from penstock.embedded.starrocks.dialect.failure import (
 )
 from penstock.embedded.starrocks.dialect.lexer import Cursor, strip_statement
 from penstock.embedded.starrocks.model import ServerError
-from penstock.embedded.starrocks.query_port import alter, definition, show, write
+from penstock.embedded.starrocks.query_port import alter, definition, show, user_admin, write
 from penstock.embedded.starrocks.query_port.ddl import parse_properties
 from penstock.embedded.starrocks.query_port.queries import Queries
 from penstock.embedded.starrocks.query_port.results import Done, text_rows
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.query_port.results import Answer
     from penstock.embedded.starrocks.query_port.variables import ServerSettings
     from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.users import Users
 
 _UNKNOWN_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" not found')
 
@@ -37,12 +38,15 @@ class Session:
     Args:
         store: The data.
         settings: What all connections share.
+        users: All users.
         number: The connection's id.
         user: Who logged in.
     """
 
-    def __init__(self, store: Store, settings: ServerSettings, *, number: int, user: str) -> None:
-        self._queries = Queries(store, settings, number=number, user=user)
+    def __init__(
+        self, store: Store, settings: ServerSettings, users: Users, *, number: int, user: str
+    ) -> None:
+        self._queries = Queries(store, settings, users, number=number, user=user)
         self._settings = settings
 
     def close(self) -> None:
@@ -134,11 +138,14 @@ def _nothing(_queries: Queries, _cursor: Cursor) -> Answer:
 
 def _set(queries: Queries, cursor: Cursor) -> Answer:
     """SET: names and character sets are taken as said, variables are remembered."""
-    if cursor.peeks("NAMES") or cursor.peeks("CHARACTER") or cursor.peeks("CHARSET"):
-        return Done()
-    if cursor.peeks("PASSWORD") or cursor.peeks("ROLE") or cursor.peeks("DEFAULT"):
-        raise analysis_error("users and roles are fixed in the embedded server")
+    if cursor.accept("PASSWORD"):
+        return user_admin.set_password(queries, cursor)
+    if cursor.peeks("ROLE") or cursor.peeks("DEFAULT"):
+        return Done()  # the roles a user has are all active
     while not cursor.is_end():
+        if _is_charset(cursor):
+            cursor.accept(",")
+            continue
         is_global = cursor.accept("GLOBAL")
         if not is_global:
             cursor.accept("SESSION") or cursor.accept("LOCAL")
@@ -155,6 +162,17 @@ def _set(queries: Queries, cursor: Cursor) -> Answer:
             queries.settings.set_variable(name, value)
         cursor.accept(",")
     return Done()
+
+
+def _is_charset(cursor: Cursor) -> bool:
+    """Moves behind NAMES, CHARSET and CHARACTER SET: everything is UTF-8 here."""
+    if not (
+        cursor.accept("NAMES") or cursor.accept("CHARSET") or cursor.accept("CHARACTER", "SET")
+    ):
+        return False
+    while not (cursor.is_end() or cursor.peeks(",")):
+        cursor.advance()
+    return True
 
 
 def _set_value(queries: Queries, cursor: Cursor) -> str:
@@ -191,6 +209,7 @@ def _admin(queries: Queries, cursor: Cursor) -> Answer:
         ]
         rows = text_rows(names, listed)
         return show.filtered(queries, rows, cursor)
+    queries.users.check_admin(queries.user, "OPERATE")
     if cursor.accept("SET", "FRONTEND", "CONFIG"):
         for name, value in parse_properties(cursor).items():
             queries.store.frontend_config.set(name, value)
@@ -213,8 +232,10 @@ _STATEMENTS: Final[dict[str, Callable[[Queries, Cursor], Answer]]] = {
     "DESCRIBE": show.describe,
     "DROP": definition.drop,
     "EXPLAIN": _explain,
+    "GRANT": user_admin.grant,
     "INSERT": write.insert,
     "KILL": _kill,
+    "REVOKE": user_admin.revoke,
     "ROLLBACK": _nothing,
     "SET": _set,
     "SHOW": show.show,

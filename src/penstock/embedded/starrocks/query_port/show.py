@@ -31,6 +31,7 @@ from penstock.embedded.starrocks.query_port.system_tables import (
     system_tables,
 )
 from penstock.embedded.starrocks.query_port.type_names import default_clause, printed_type
+from penstock.embedded.starrocks.query_port.user_admin import show_grants, show_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,14 +293,6 @@ def _catalogs(_queries: Queries, _cursor: Cursor) -> Rows:
     return text_rows(["Catalog", "Type", "Comment"], [["default_catalog", "Internal", comment]])
 
 
-def _grants(queries: Queries, _cursor: Cursor) -> Rows:
-    user = f"'{queries.user}'@'%'"
-    return text_rows(
-        ["UserIdentity", "Catalog", "Grants"],
-        [[user, None, f"GRANT 'root' TO USER {user}"]],
-    )
-
-
 def _nothing(*names: str) -> Callable[[Queries, Cursor], Rows]:
     def answer(_queries: Queries, cursor: Cursor) -> Rows:
         cursor.at = len(cursor.tokens) - 1
@@ -340,7 +333,8 @@ _SHOWS: Final[tuple[tuple[tuple[str, ...], Callable[[Queries, Cursor], Rows]], .
     (("INDEXES",), _index),
     (("KEYS",), _index),
     (("CATALOGS",), _catalogs),
-    (("GRANTS",), _grants),
+    (("GRANTS",), show_grants),
+    (("USERS",), show_users),
     (("PLUGINS",), _nothing("Name", "Type", "Description", "Version")),
     (("PROCEDURE", "STATUS"), _nothing("Db", "Name", "Type")),
     (("FUNCTION", "STATUS"), _nothing("Db", "Name", "Type")),

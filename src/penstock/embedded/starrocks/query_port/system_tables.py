@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from penstock.embedded.starrocks.model import ROW_BYTES, TABLE_MODELS
 from penstock.embedded.starrocks.partitions import range_text
+from penstock.embedded.starrocks.query_port.empty_tables import EMPTY_TABLES
 from penstock.embedded.starrocks.query_port.type_names import (
     column_size,
     data_type,
@@ -18,7 +19,7 @@ from penstock.embedded.starrocks.query_port.type_names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from penstock.embedded.starrocks.model import TableDef
     from penstock.embedded.starrocks.store import Store
@@ -314,11 +315,10 @@ def _engines(_store: Store) -> pa.Table:
     return _build(dict.fromkeys(names, _TEXT), [row])
 
 
-def _empty(*names: str) -> Callable[[Store], pa.Table]:
-    def build(_store: Store) -> pa.Table:
-        return _build(dict.fromkeys(names, _TEXT), [])
-
-    return build
+def _empty(columns: Mapping[str, str]) -> Callable[[Store], pa.Table]:
+    kinds = {"text": _TEXT, "long": _LONG, "time": _TIME}
+    table = _build({name: kinds[kind] for name, kind in columns.items()}, [])
+    return lambda _store: table
 
 
 _BUILDERS: Final[dict[str, Callable[[Store], pa.Table]]] = {
@@ -333,25 +333,8 @@ _BUILDERS: Final[dict[str, Callable[[Store], pa.Table]]] = {
     "load_tracking_logs": _load_tracking_logs,
     "partitions_meta": _partitions_meta,
     "engines": _engines,
-    "views": _empty(
-        "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION", "CHECK_OPTION",
-        "IS_UPDATABLE", "DEFINER", "SECURITY_TYPE",
-    ),
-    "materialized_views": _empty(
-        "MATERIALIZED_VIEW_ID", "TABLE_SCHEMA", "TABLE_NAME", "REFRESH_TYPE", "IS_ACTIVE",
-        "MATERIALIZED_VIEW_DEFINITION",
-    ),
-    "key_column_usage": _empty(
-        "CONSTRAINT_CATALOG", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "TABLE_CATALOG",
-        "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "ORDINAL_POSITION",
-        "REFERENCED_TABLE_SCHEMA", "REFERENCED_TABLE_NAME", "REFERENCED_COLUMN_NAME",
-    ),
-    "routines": _empty("ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE"),
-    "statistics": _empty("TABLE_SCHEMA", "TABLE_NAME", "INDEX_NAME", "COLUMN_NAME"),
-    "table_constraints": _empty(
-        "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME", "TABLE_SCHEMA", "TABLE_NAME", "CONSTRAINT_TYPE"
-    ),
-}  # fmt: skip
+    **{name: _empty(columns) for name, columns in EMPTY_TABLES.items()},
+}
 
 
 def system_tables() -> list[str]:

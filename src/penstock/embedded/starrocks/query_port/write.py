@@ -29,7 +29,7 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
     if not overwrite:
         cursor.expect("INTO")
     cursor.accept("TABLE")
-    table = queries.table(*cursor.qualified())
+    table = queries.table_for("INSERT", *cursor.qualified())
     label = ""
     columns = list(table.columns)
     while not (cursor.peeks("VALUES") or cursor.peeks("SELECT") or cursor.peeks("WITH", "`")):
@@ -204,7 +204,7 @@ def update(queries: Queries, cursor: Cursor) -> Done:
         if name.lower() != "be_configs":
             raise analysis_error(f"table 'information_schema.{name}' can not be updated")
         return _update_config(queries, cursor)
-    table = queries.table(database, name)
+    table = queries.table_for("UPDATE", database, name)
     if not table.primary:
         raise analysis_error(f"table '{name}' does not support update")
     tree: Any = parse(cursor.text)
@@ -218,7 +218,7 @@ def update(queries: Queries, cursor: Cursor) -> Done:
 def delete(queries: Queries, cursor: Cursor) -> Done:
     """DELETE FROM, cursor behind DELETE."""
     cursor.expect("FROM")
-    table = queries.table(*cursor.qualified())
+    table = queries.table_for("DELETE", *cursor.qualified())
     tree: Any = parse(cursor.text)
     if tree.args.get("where") is None:
         raise analysis_error("Delete must specify where clause to prevent full table delete")
@@ -237,6 +237,7 @@ def _change(queries: Queries, table: TableDef, text: str) -> Done:
 
 def _update_config(queries: Queries, cursor: Cursor) -> Done:
     """`SET value = v WHERE name = 'n'`; the real way to change a back-end setting."""
+    queries.users.check_admin(queries.user, "OPERATE")
     tree: Any = parse(cursor.text)
     assignments = {item.this.name.lower(): item.expression for item in tree.expressions}
     value = assignments.get("value")

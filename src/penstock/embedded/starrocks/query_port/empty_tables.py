@@ -1,0 +1,105 @@
+"""Tables of information_schema that this server has only for tools to ask: always empty."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _columns(names: str, **kinds: str) -> dict[str, str]:
+    """Column names, all text but those named by kind: `long` and `time`, separated by blanks."""
+    special = {name: kind for kind, listed in kinds.items() for name in listed.split()}
+    return {name: special.get(name, "text") for name in names.split()}
+
+
+EMPTY_TABLES: Final[dict[str, dict[str, str]]] = {
+    "views": _columns(
+        "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME VIEW_DEFINITION CHECK_OPTION IS_UPDATABLE DEFINER "
+        "SECURITY_TYPE CHARACTER_SET_CLIENT COLLATION_CONNECTION",
+    ),
+    "character_sets": _columns(
+        "CHARACTER_SET_NAME DEFAULT_COLLATE_NAME DESCRIPTION MAXLEN",
+        long="MAXLEN",
+    ),
+    "collations": _columns(
+        "COLLATION_NAME CHARACTER_SET_NAME ID IS_DEFAULT IS_COMPILED SORTLEN",
+        long="ID SORTLEN",
+    ),
+    "column_privileges": _columns(
+        "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME PRIVILEGE_TYPE IS_GRANTABLE",
+    ),
+    "events": _columns(
+        "EVENT_CATALOG EVENT_SCHEMA EVENT_NAME DEFINER EVENT_DEFINITION STATUS",
+    ),
+    "global_variables": _columns(
+        "VARIABLE_NAME VARIABLE_VALUE",
+    ),
+    "key_column_usage": _columns(
+        "CONSTRAINT_CATALOG CONSTRAINT_SCHEMA CONSTRAINT_NAME TABLE_CATALOG TABLE_SCHEMA "
+        "TABLE_NAME COLUMN_NAME ORDINAL_POSITION POSITION_IN_UNIQUE_CONSTRAINT "
+        "REFERENCED_TABLE_SCHEMA REFERENCED_TABLE_NAME REFERENCED_COLUMN_NAME",
+        long="ORDINAL_POSITION POSITION_IN_UNIQUE_CONSTRAINT",
+    ),
+    "materialized_views": _columns(
+        "MATERIALIZED_VIEW_ID TABLE_SCHEMA TABLE_NAME REFRESH_TYPE IS_ACTIVE INACTIVE_REASON "
+        "PARTITION_TYPE TASK_ID TASK_NAME LAST_REFRESH_START_TIME LAST_REFRESH_FINISHED_TIME "
+        "LAST_REFRESH_DURATION LAST_REFRESH_STATE TABLE_ROWS MATERIALIZED_VIEW_DEFINITION",
+    ),
+    "parameters": _columns(
+        "SPECIFIC_CATALOG SPECIFIC_SCHEMA SPECIFIC_NAME ORDINAL_POSITION PARAMETER_MODE "
+        "PARAMETER_NAME DATA_TYPE DTD_IDENTIFIER ROUTINE_TYPE",
+        long="ORDINAL_POSITION",
+    ),
+    "pipes": _columns(
+        "DATABASE_NAME PIPE_ID PIPE_NAME STATE TABLE_NAME LOAD_STATUS LAST_ERROR CREATED_TIME",
+    ),
+    "referential_constraints": _columns(
+        "CONSTRAINT_CATALOG CONSTRAINT_SCHEMA CONSTRAINT_NAME UNIQUE_CONSTRAINT_CATALOG "
+        "UNIQUE_CONSTRAINT_SCHEMA UNIQUE_CONSTRAINT_NAME MATCH_OPTION UPDATE_RULE DELETE_RULE "
+        "TABLE_NAME REFERENCED_TABLE_NAME",
+    ),
+    "routine_load_jobs": _columns(
+        "ID NAME CREATE_TIME PAUSE_TIME END_TIME DB_NAME TABLE_NAME STATE DATA_SOURCE_TYPE "
+        "CURRENT_TASK_NUM JOB_PROPERTIES",
+    ),
+    "routines": _columns(
+        "SPECIFIC_NAME ROUTINE_CATALOG ROUTINE_SCHEMA ROUTINE_NAME ROUTINE_TYPE "
+        "DTD_IDENTIFIER ROUTINE_BODY ROUTINE_DEFINITION EXTERNAL_NAME EXTERNAL_LANGUAGE "
+        "PARAMETER_STYLE IS_DETERMINISTIC SQL_DATA_ACCESS SQL_PATH SECURITY_TYPE CREATED "
+        "LAST_ALTERED SQL_MODE ROUTINE_COMMENT DEFINER",
+        time="CREATED LAST_ALTERED",
+    ),
+    "schema_privileges": _columns(
+        "GRANTEE TABLE_CATALOG TABLE_SCHEMA PRIVILEGE_TYPE IS_GRANTABLE",
+    ),
+    "session_variables": _columns(
+        "VARIABLE_NAME VARIABLE_VALUE",
+    ),
+    "statistics": _columns(
+        "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME NON_UNIQUE INDEX_SCHEMA INDEX_NAME "
+        "SEQ_IN_INDEX COLUMN_NAME COLLATION CARDINALITY SUB_PART PACKED NULLABLE INDEX_TYPE "
+        "COMMENT INDEX_COMMENT",
+        long="NON_UNIQUE SEQ_IN_INDEX CARDINALITY SUB_PART",
+    ),
+    "table_constraints": _columns(
+        "CONSTRAINT_CATALOG CONSTRAINT_SCHEMA CONSTRAINT_NAME TABLE_SCHEMA TABLE_NAME "
+        "CONSTRAINT_TYPE",
+    ),
+    "table_privileges": _columns(
+        "GRANTEE TABLE_CATALOG TABLE_SCHEMA TABLE_NAME PRIVILEGE_TYPE IS_GRANTABLE",
+    ),
+    "task_runs": _columns(
+        "QUERY_ID TASK_NAME CREATE_TIME FINISH_TIME STATE CATALOG DATABASE DEFINITION "
+        "EXPIRE_TIME ERROR_CODE ERROR_MESSAGE PROGRESS",
+    ),
+    "tasks": _columns(
+        "TASK_NAME CREATE_TIME SCHEDULE CATALOG DATABASE DEFINITION EXPIRE_TIME PROPERTIES CREATOR",
+    ),
+    "triggers": _columns(
+        "TRIGGER_CATALOG TRIGGER_SCHEMA TRIGGER_NAME EVENT_MANIPULATION EVENT_OBJECT_SCHEMA "
+        "EVENT_OBJECT_TABLE ACTION_STATEMENT ACTION_TIMING CREATED",
+        time="CREATED",
+    ),
+    "user_privileges": _columns(
+        "GRANTEE TABLE_CATALOG PRIVILEGE_TYPE IS_GRANTABLE",
+    ),
+}
