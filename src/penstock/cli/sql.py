@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.script_file import ScriptFile, settings_options
 from penstock.cli.settings import read_script, read_settings
-from penstock.errors import ParseError, PenstockError
-
-if TYPE_CHECKING:
-    from penstock.session import Session
 
 
 @click.command(name="sql")
@@ -44,6 +38,8 @@ def command(
     settings = read_settings(conf, given)
     first = read_script(init) if init else ""
     if file is None and statement is None and sys.stdin.isatty():
+        from penstock.cli.prompt import prompt
+
         prompt(first, settings, state_dir)
         return
     name = str(file) if file else "statement" if statement else "stdin"
@@ -64,67 +60,3 @@ def command(
 def _short_hash(text: str) -> str:
     """Tells statements given with -e apart."""
     return hashlib.blake2s(text.encode(), digest_size=4).hexdigest()
-
-
-def prompt(first: str, settings: dict[str, str], state_dir: Path | None) -> None:
-    """The interactive client: statements end with `;`, QUIT or Ctrl-D leaves."""
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import InMemoryHistory
-
-    from penstock.cli.script_run import ScriptJobs
-    from penstock.session import Session
-
-    jobs = ScriptJobs("", "sql", state_dir, fresh=True, lasting=False)
-    session = Session(settings=settings, source_name="prompt", submitter=jobs)
-    for note in session.notes:
-        click.echo(note, err=True)
-    transcript = Transcript(session)
-    if first:
-        transcript.execute(first)
-    reader: PromptSession[str] = PromptSession(history=InMemoryHistory())
-    pending = ""
-    while True:
-        try:
-            line = reader.prompt("Penstock SQL> " if not pending else "> ")
-        except KeyboardInterrupt:
-            pending = ""
-            continue
-        except EOFError:
-            break
-        pending = f"{pending}\n{line}".lstrip("\n")
-        if pending.strip().rstrip(";").lower() in {"quit", "exit"}:
-            break
-        if pending.rstrip().endswith(";") and transcript.execute(pending):
-            pending = ""
-    if jobs.local is not None:
-        jobs.local.group.stop()
-        jobs.wait(quiet=True)
-
-
-class Transcript:
-    """What was typed so far, as one text: errors point into it, also into earlier statements.
-
-    Args:
-        session: Runs the statements.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._shown = ""
-
-    def execute(self, text: str) -> bool:
-        """Run statements and print what they give; false where they are not complete yet."""
-        from penstock.cli.results import print_result
-
-        blank = re.sub(r"[^\n]", " ", self._shown)
-        try:
-            script = ScriptFile.of(text, "prompt")
-            self._shown += f"{script.shown}\n"
-            for result in self._session.execute_script(blank + script.text):
-                print_result(result)
-        except PenstockError as error:
-            if isinstance(error, ParseError) and error.at_end:
-                self._shown = self._shown[: len(blank)]
-                return False
-            click.echo(error.within(self._shown, "prompt").render(), err=True)
-        return True
