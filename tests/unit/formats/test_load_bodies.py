@@ -79,6 +79,8 @@ def test_slices_and_long_separators() -> None:
 
 def test_separators_as_upstream() -> None:
     assert parse_separator("\\x0102") == "\x01\x02"
+    for literal in ("\n", "|", "\\|", "\\0x2", "abcd"):
+        assert parse_separator(literal) == literal
     for text, problem in [("\\x", "empty"), ("\\x1", "length"), ("\\xzz", "format")]:
         with pytest.raises(ValueError, match=problem):
             parse_separator(text)

@@ -6,7 +6,9 @@ from penstock.wire.stream_load import (
     Outcome,
     load_state_path,
     parse_answer,
+    parse_columns,
     parse_state,
+    sanitized_log,
     stream_load_path,
 )
 
@@ -39,3 +41,49 @@ def test_unreadable_answers() -> None:
 def test_names_are_percent_encoded() -> None:
     assert stream_load_path("a/b", "é") == "/api/a%2Fb/%C3%A9/_stream_load"
     assert load_state_path("d", "l") == "/api/d/get_load_state?label=l"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Error: Value 'a'b' is out of range. The type of 'c' is INT. Row: [1, a'b]",
+            "Error: column value is out of range. The type of 'c' is INT. (row left out)",
+        ),
+        (
+            "Error: The field (name = c, pos = 1) is out of range. Type: VARCHAR(3), "
+            "Value length: 6, Value: geheim. Row: [geheim]",
+            "Error: The field (name = c, pos = 1) is out of range. Type: VARCHAR(3), "
+            "Value length: 6, Value: (left out) (row left out)",
+        ),
+        (
+            "Error: NULL value in non-nullable column 'c'. Row: [1, line\nend, NULL]\n"
+            "Error: Invalid UTF-8 row. Row: x",
+            "Error: NULL value in non-nullable column 'c'. (row left out)\n"
+            "Error: Invalid UTF-8 row. (row left out)",
+        ),
+        ("Row 7 holds geheim", "(an error log that may hold row data was left out)"),
+        ("error log not found", "error log not found"),
+        ("", ""),
+    ],
+)
+def test_error_logs_are_sanitized(text: str, expected: str) -> None:
+    assert sanitized_log(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("a, `b c` ,__op", [("a", ""), ("b c", ""), ("__op", "")]),
+        ("a,b=if(a>1,'x,y',`a`)", [("a", ""), ("b", "if(a>1,'x,y',`a`)")]),
+        ("t, `b`=to_binary(`t`,'hex')", [("t", ""), ("b", "to_binary(`t`,'hex')")]),
+    ],
+)
+def test_columns_header(text: str, expected: list[tuple[str, str]]) -> None:
+    assert parse_columns(text) == expected
+
+
+def test_a_columns_header_that_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="could not read 'a b'"):
+        parse_columns("a b, c")

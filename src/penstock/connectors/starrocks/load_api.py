@@ -148,10 +148,10 @@ class LoadApi:
         if response.status != 200:
             return False
         try:
-            parse_answer(response.body)
+            answer = parse_answer(response.body)
         except ValueError:
             return False
-        return True
+        return answer.message.lower() != "not implemented"
 
     def find_states(self) -> bool:
         """Ask whether states of labels can be asked for; a backend or a plain proxy cannot tell.
