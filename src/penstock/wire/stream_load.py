@@ -60,7 +60,9 @@ _REFUSALS = (
     "exceed http concurrent limit",
 )
 _ROW = re.compile(r"\bRow: .*", re.DOTALL)
-_VALUE = re.compile(r"\b(?:(Value '.*'(?= is out of range)|Value '.*')|Value: .*?(?=\(row left out\)|$))", re.DOTALL)
+_VALUE = re.compile(
+    r"\b(?:(Value '.*'(?= is out of range)|Value '.*')|Value: .*?(?=\(row left out\)|$))", re.DOTALL
+)
 _COLUMN_TOKENS = re.compile(r"[^'\"`(),]+|['\"`(),]")
 _COLUMN = re.compile(r"\s*(?:`([^`]+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
 
