@@ -102,8 +102,11 @@ class Committer:
     def _commit_transaction(self, entry: Entry) -> None:
         label = entry.label
         headers = {}
-        if self._options.publish_timeout_ms > 0:
-            headers["timeout"] = str(max(1, self._options.publish_timeout_ms // 1000))
+        enough = None
+        timeout_ms = self._options.publish_timeout_ms
+        if timeout_ms > 0:
+            headers["timeout"] = str(max(1, timeout_ms // 1000))
+            enough = self._clock.monotonic() + timeout_ms / 1000
         deadline = self._clock.monotonic() + _PATIENCE_S
         publish_deadline = self._clock.monotonic() + _PUBLISH_PATIENCE_S
         said = ""
@@ -131,6 +134,9 @@ class Committer:
             if state in {LoadState.UNKNOWN, LoadState.ABORTED}:
                 raise lost(self._api.name, entry, state, reason or said)
             ask = state is not LoadState.COMMITTED
+            if not ask and enough is not None and now >= enough:
+                # It will become visible, in the order of commits; the user does not wait for it.
+                return
             if ask and now > deadline:
                 raise failure or self._late(label, said or f"state {state}")
             if now > publish_deadline:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from penstock.connectors.starrocks.layout import OP
+from penstock.wire.stream_load import parse_columns
+
 if TYPE_CHECKING:
     from penstock.connectors.starrocks.sink import StarRocksSink
 
@@ -17,19 +20,20 @@ def describe(sink: StarRocksSink) -> dict[str, str]:
         "load addresses": ", ".join(str(endpoint) for endpoint in options.load_url),
         "query addresses": hosts,
         "user": options.username,
-        "columns sent": options.properties.get("columns", ", ".join(sink.schema.names)),
+        "columns sent": str(options.load_columns) or ", ".join(sink.schema.names),
         "op column": _op(sink),
         "transactions": _transactions(sink),
         "format": _format(sink),
         "commit interval": _interval(sink),
+        "refused rows": _refused(sink),
     }
 
 
 def _op(sink: StarRocksSink) -> str:
-    columns = sink.options.properties.get("columns")
-    if columns is not None and "__op" not in columns:
-        return "none: 'sink.properties.columns' does not name it"
-    return "__op on primary-key targets: 0 for +I and +U, 1 for -D and for -U without a new row"
+    given = dict(parse_columns(str(sink.options.load_columns)))
+    if given.get(OP):
+        return f"computed by StarRocks: {OP} = {given[OP]}"
+    return f"{OP} on primary-key targets: 0 for +I and +U, 1 for -D and for -U without a new row"
 
 
 def _transactions(sink: StarRocksSink) -> str:
@@ -46,12 +50,15 @@ def _transactions(sink: StarRocksSink) -> str:
 
 def _format(sink: StarRocksSink) -> str:
     options = sink.options
-    compressed = ", lz4" if "compression" in options.properties else ""
+    compressed = ", lz4" if options.compression else ""
     if options.format == "json":
         return f"json{compressed}, set by the user"
     if options.format == "csv":
         return f"csv{compressed}, set by the user; a value that CSV cannot carry fails the job"
-    return f"csv{compressed}; json for a transaction with a value that CSV cannot carry"
+    return (
+        f"csv{compressed}; json for a transaction with a value that CSV cannot carry, and where the"
+        " target has JSON, ARRAY, MAP or STRUCT columns"
+    )
 
 
 def _interval(sink: StarRocksSink) -> str:
@@ -60,3 +67,8 @@ def _interval(sink: StarRocksSink) -> str:
         return "chosen by the gate from the target's versions, unless checkpoints are timed"
     text = f"{options.interval_ms} ms, set by the user"
     return f"{text}; the gate may override it" if options.adaptive else text
+
+
+def _refused(sink: StarRocksSink) -> str:
+    path = sink.options.dead_letter_path
+    return f"go to {path}; the rest of their load arrives" if path else "fail the job"

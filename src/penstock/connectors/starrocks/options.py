@@ -247,7 +247,7 @@ class StarRocksOptions(LoadProperties):
         "sink.publish-timeout.ms",
         integer,
         -1,
-        "Wait for a commit to become visible before its state is asked for.",
+        "Wait for a commit to become visible; then it counts as done. -1: wait on.",
     )
     ltz_zone = Option(
         "sink.timestamp-ltz.zone",

@@ -85,7 +85,7 @@ class TargetConnection:
                     connect_timeout=self._connect_timeout_s(),
                     read_timeout=None if url.socket_timeout_ms == 0 else self._read_timeout_s(),
                     init_command=_set_variables(url.session_variables),
-                    **self._tls(),
+                    **tls_arguments(options),
                 )
             except (pymysql.Error, OSError) as error:
                 failure = error
@@ -105,28 +105,6 @@ class TargetConnection:
 
     def _read_timeout_s(self) -> int:
         return max(1, (self._options.jdbc_url.socket_timeout_ms or 60_000) // 1000)
-
-    def _tls(self) -> dict[str, Any]:
-        """How to encrypt: not, where the server can (PyMySQL's default), or by a context."""
-        mode = self._options.jdbc_url.tls_mode
-        if mode == "DISABLED":
-            return {"ssl_disabled": True}
-        if mode == "PREFERRED":
-            return {}
-        ca_file = self._options.jdbc_url.ca_file or self._options.ca_file
-        try:
-            context = ssl.create_default_context(cafile=ca_file or None)
-        except OSError as error:
-            raise ConnectorError(
-                f"could not read the authorities in '{ca_file}'",
-                retryable=False,
-                detail=f"{error}.",
-                hint="Check 'sink.ssl.ca-file': a PEM file of certificates.",
-            ) from error
-        context.check_hostname = mode == "VERIFY_IDENTITY"
-        if mode == "REQUIRED":
-            context.verify_mode = ssl.CERT_NONE
-        return {"ssl": context}
 
     def _no_tls(self, host: str, port: int) -> ConnectorError:
         return ConnectorError(
@@ -154,6 +132,33 @@ class TargetConnection:
             detail=f"{text.rstrip('.')}.",
             hint=f"Check {wrong}{'' if denied else ', and that the frontend is up'}.",
         )
+
+
+def tls_arguments(options: StarRocksOptions) -> dict[str, Any]:
+    """PyMySQL's arguments: no TLS, where the server can (its default), or by a context.
+
+    Raises:
+        ConnectorError: The file of authorities cannot be read.
+    """
+    mode = options.jdbc_url.tls_mode
+    if mode == "DISABLED":
+        return {"ssl_disabled": True}
+    if mode == "PREFERRED":
+        return {}
+    ca_file = options.jdbc_url.ca_file or options.ca_file
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise ConnectorError(
+            f"could not read the authorities in '{ca_file}'",
+            retryable=False,
+            detail=f"{error}.",
+            hint="Check 'sink.ssl.ca-file': a PEM file of certificates.",
+        ) from error
+    context.check_hostname = mode == "VERIFY_IDENTITY"
+    if mode == "REQUIRED":
+        context.verify_mode = ssl.CERT_NONE
+    return {"ssl": context}
 
 
 def _requires_tls(mode: str) -> bool:

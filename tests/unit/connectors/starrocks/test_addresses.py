@@ -1,10 +1,25 @@
 """`load-url`, `jdbc-url` with what people paste behind it, and host mapping."""
 
+import ssl
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from penstock.clients.http import Endpoint
 from penstock.connectors.starrocks.addresses import JdbcUrl, host_mapping, jdbc_url, load_url
+from penstock.connectors.starrocks.options import StarRocksOptions
+from penstock.connectors.starrocks.target import tls_arguments
+from penstock.errors import ConnectorError
 
+RAW = {
+    "connector": "starrocks",
+    "load-url": "fe:8030",
+    "database-name": "d",
+    "table-name": "t",
+    "username": "root",
+    "password": "",
+}
 DRIVER = "jdbc:mysql://fe1:9030,fe2/db"
 
 
@@ -93,3 +108,21 @@ def test_host_mapping() -> None:
     assert mapping(Endpoint("::1", 1)) == Endpoint("v6", 1)
     with pytest.raises(ValueError, match="reached_host"):
         host_mapping("127.0.0.1:8040")
+
+
+def test_the_tls_mode_decides_what_is_verified(tmp_path: Path) -> None:
+    def context(mode: str, **more: str) -> Any:
+        options = StarRocksOptions({**RAW, "jdbc-url": f"jdbc:mysql://fe/?sslMode={mode}", **more})
+        return tls_arguments(options)
+
+    assert context("DISABLED") == {"ssl_disabled": True}
+    assert context("PREFERRED") == {}
+    for mode, verify, names in (
+        ("REQUIRED", ssl.CERT_NONE, False),
+        ("VERIFY_CA", ssl.CERT_REQUIRED, False),
+        ("VERIFY_IDENTITY", ssl.CERT_REQUIRED, True),
+    ):
+        made = context(mode)["ssl"]
+        assert (made.verify_mode, made.check_hostname) == (verify, names)
+    with pytest.raises(ConnectorError, match="could not read the authorities"):
+        context("VERIFY_CA", **{"sink.ssl.ca-file": str(tmp_path / "none.pem")})

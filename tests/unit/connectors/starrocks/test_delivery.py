@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,33 @@ def test_the_chunk_limit_cuts_loads(table: TargetTable, tmp_path: Path) -> None:
             sink.write([(i, "x" * 50) for i in range(start, start + 100)])
         sink.flush()
     assert table.sql("SELECT COUNT(*) FROM d.t") == [(1000,)]
+
+
+def test_a_publish_timeout_does_not_wait_for_visibility(tmp_path: Path) -> None:
+    settings = {"penstock_publish_latency_ms": 4000}
+    with EmbeddedStarRocks(settings=settings) as server:
+        table = TargetTable(server, DDL)
+        with WholeSink(table, SCHEMA, tmp_path, **{"sink.publish-timeout.ms": "1000"}) as sink:
+            began = time.monotonic()
+            sink.write(ROWS)
+            sink.flush()
+            assert time.monotonic() - began < 3.5
+            assert table.sql("SELECT COUNT(*) FROM d.t") == [(0,)]
+        table.close()
+
+
+def test_loads_use_their_connections_again(table: TargetTable, tmp_path: Path) -> None:
+    with WholeSink(table, SCHEMA, tmp_path) as sink:
+        sink.write(ROWS)
+        sink.flush()
+        http = sink.writer._link.api._http  # type: ignore[union-attr]
+        before = http.connections
+        for number in range(10):
+            sink.write([(number, "x")])
+            sink.flush()
+        # The frontend closes after each redirect: of begin, load and prepare; the backend never.
+        opened = (http.connections - before) / 10
+        assert opened <= 4
 
 
 # Addresses
