@@ -175,7 +175,10 @@ def _nested(base: str, parts: Sequence[str]) -> TypeInfo:
 
 @dataclass(slots=True)
 class ColumnDef:
-    """A column; `type` is normalised text such as `VARCHAR(20)`, `default` a literal's text."""
+    """A column; `type` is normalised text such as `VARCHAR(20)`, `default` a literal's text.
+
+    `generated` is the expression of a column that is computed from the others.
+    """
 
     name: str
     type: str
@@ -185,6 +188,7 @@ class ColumnDef:
     key: bool = False
     aggregate: str = ""
     auto_increment: bool = False
+    generated: str = ""
 
     def __post_init__(self) -> None:
         self.type = parse_type(self.type).text
@@ -219,6 +223,11 @@ class TableDef:
     partitions: list[PartitionDef] = field(default_factory=list)
     replication: int = 1
     created_ms: int = 0
+
+    @property
+    def loaded_columns(self) -> list[ColumnDef]:
+        """The columns that are not computed from others."""
+        return [column for column in self.columns if not column.generated]
 
     @property
     def partition_columns(self) -> list[str]:

@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.embedded.starrocks.sql_names import quoted
+from penstock.embedded.starrocks.dialect.rewrite import expression_sql
+from penstock.embedded.starrocks.sql_names import literal, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
 
 _AGGREGATES = {
@@ -65,7 +68,8 @@ def _matches(table: TableDef) -> str:
 
 def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
     place, matches = physical(table), _matches(table)
-    rows, ops = last_of_each_key(batch.rows, batch.ops, table.key_columns)
+    rows = _with_numbers(cursor, table, batch.rows)
+    rows, ops = last_of_each_key(rows, batch.ops, table.key_columns)
     if ops is not None:
         rows = rows.append_column("__op", ops)
     cursor.register("_batch", rows)
@@ -79,8 +83,9 @@ def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
         )
         source = "_kept"
     names = [column.name for column in table.columns]
+    loaded = [column.name for column in table.loaded_columns]
     where = "" if ops is None else " WHERE __op = 0"
-    if batch.partial and any(name not in rows.column_names for name in names):
+    if batch.partial and any(name not in rows.column_names for name in loaded):
         _fill(cursor, table, rows, source)
         cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
         listed = ", ".join(map(quoted, names))
@@ -93,37 +98,87 @@ def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
         cursor.execute("DROP TABLE _kept")
 
 
+def _with_numbers(cursor: Any, table: TableDef, rows: pa.Table) -> pa.Table:
+    """The rows with an AUTO_INCREMENT key filled in: rows are told apart by it."""
+    for column in table.columns:
+        if not (column.auto_increment and column.key):
+            continue
+        numbers = f"SELECT nextval({literal(sequence(table))}) AS n FROM range({rows.num_rows})"
+        made = cursor.sql(numbers).to_arrow_table().column("n")
+        if column.name not in rows.column_names:
+            return rows.append_column(column.name, made)
+        place = rows.column_names.index(column.name)
+        return rows.set_column(place, column.name, pc.coalesce(rows.column(place), made))
+    return rows
+
+
 def _fill(cursor: Any, table: TableDef, rows: pa.Table, source: str) -> None:
     """`_full`: the rows of a partial update with the columns they lack from the present rows."""
     have = set(rows.column_names)
     key = quoted(table.key_columns[0])
-    picks = ", ".join(
+    picks = [
         f"b.{quoted(column.name)}"
         if column.name in have
-        else f"CASE WHEN t.{key} IS NULL THEN {default_sql(column)}"
+        else f"CASE WHEN t.{key} IS NULL THEN {_filler(table, column)}"
         f" ELSE t.{quoted(column.name)} END AS {quoted(column.name)}"
-        for column in table.columns
-    )
-    picks += ", b.__op" if "__op" in have else ""
-    cursor.execute(
-        f"CREATE TEMP TABLE _full AS SELECT {picks} FROM {source} b LEFT JOIN {physical(table)} t"
+        for column in table.loaded_columns
+    ]
+    picks += ["b.__op"] if "__op" in have else []
+    inner = (
+        f"SELECT {', '.join(picks)} FROM {source} b LEFT JOIN {physical(table)} t"
         f" ON {_matches(table)}"
+    )
+    cursor.execute(
+        f"CREATE TEMP TABLE _full AS SELECT {_computed(table, ['__op'] if '__op' in have else [])}"
+        f" FROM ({inner})"
     )
 
 
 def _insert(table: TableDef, rows: pa.Table, source: str) -> str:
     have = set(rows.column_names)
     picks = []
-    for column in table.columns:
+    for column in table.loaded_columns:
         name = quoted(column.name)
         if column.name not in have:
-            picks.append(default_sql(column))
+            picks.append(f"{_filler(table, column)} AS {name}")
+        elif column.auto_increment:
+            picks.append(f"coalesce({name}, {_filler(table, column)}) AS {name}")
         elif column.info.nested and pa.types.is_string(rows.schema.field(column.name).type):
-            picks.append(f"TRY_CAST(TRY_CAST({name} AS JSON) AS {column.duckdb_type})")
+            picks.append(f"TRY_CAST(TRY_CAST({name} AS JSON) AS {column.duckdb_type}) AS {name}")
         else:
             picks.append(name)
     names = ", ".join(quoted(column.name) for column in table.columns)
-    return f"INSERT INTO {physical(table)} ({names}) SELECT {', '.join(picks)} FROM {source}"
+    picks += ["__op"] if "__op" in have else []
+    inner = f"SELECT {', '.join(picks)} FROM {source}"
+    return f"INSERT INTO {physical(table)} ({names}) SELECT {_computed(table)} FROM ({inner})"
+
+
+def _filler(table: TableDef, column: ColumnDef) -> str:
+    """What a column holds that a load does not bring."""
+    if column.auto_increment:
+        return f"nextval({literal(sequence(table))})"
+    return default_sql(column)
+
+
+def sequence(table: TableDef) -> str:
+    """The name of the sequence of a table's AUTO_INCREMENT column."""
+    return f"ai{table.table_id}"
+
+
+def _computed(table: TableDef, more: Sequence[str] = ()) -> str:
+    """All columns of the table over a source that has those that are not computed."""
+    picks = [
+        f"{generated_sql(column)} AS {quoted(column.name)}"
+        if column.generated
+        else quoted(column.name)
+        for column in table.columns
+    ]
+    return ", ".join([*picks, *map(quoted, more)])
+
+
+def generated_sql(column: ColumnDef) -> str:
+    """The DuckDB expression of a computed column."""
+    return f"CAST({expression_sql(column.generated, lambda _name: False)} AS {column.duckdb_type})"
 
 
 def _merge(cursor: Any, table: TableDef, rows: pa.Table) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.partitions import PartitionDef, made_partition, partition_sql
-from penstock.embedded.starrocks.publish import Batch, apply_batch, physical
+from penstock.embedded.starrocks.publish import Batch, apply_batch, physical, sequence
 from penstock.embedded.starrocks.scratch import has_partition_columns, partition_samples
-from penstock.embedded.starrocks.sql_names import literal
+from penstock.embedded.starrocks.sql_names import literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +105,15 @@ class Publisher:
             known |= {partition.name: partition for partition in made}
         return [known[name].partition_id for name in samples]
 
+    def resume_numbers(self, table: TableDef) -> None:
+        """Let AUTO_INCREMENT go on behind the highest number there is, after a restart."""
+        for column in table.columns:
+            if column.auto_increment:
+                highest = f"SELECT coalesce(max({quoted(column.name)}), 0) FROM {physical(table)}"
+                start = max(0, int(self._store.query(highest)[0][0])) + 1
+                name = quoted(sequence(table))
+                self._store.execute(f"CREATE OR REPLACE SEQUENCE {name} START WITH {start}")
+
     def add_partitions(self, table: TableDef, partitions: list[PartitionDef]) -> None:
         """Add partitions to a table, empty and at version 1."""
         with self._store.lock:
@@ -132,16 +141,35 @@ class Publisher:
                 self._store.save_table(table)
             self.changed(table)
 
-    def written(self, table: TableDef) -> int:
-        """Count one version after the caller, holding `writer`, changed rows by SQL."""
-        cursor = self._store.cursor()
-        try:
+    def run(self, table: TableDef, cursor: Any, statements: Sequence[str]) -> int:
+        """Change rows by statements of DuckDB's, as one version.
+
+        Args:
+            table: The table they change.
+            cursor: The connection that runs them.
+            statements: The statements; none of them ends a transaction.
+
+        Returns:
+            How many rows the first one changed.
+
+        Raises:
+            ServerError: A tablet has too many versions.
+        """
+        store = self._store
+        with store.writer(table):
+            store.versions.check(table.table_id)
             touched = [partition.partition_id for partition in table.partitions]
-            self._store.catalog.published(cursor, 0, self._next_versions(table, touched))
-        finally:
-            cursor.close()
-        self.changed(table)
-        return self._store.versions.published(table.table_id)
+            cursor.execute("BEGIN")
+            try:
+                found = [cursor.execute(statement).fetchall() for statement in statements]
+                store.catalog.published(cursor, 0, self._next_versions(table, touched))
+                cursor.execute("COMMIT")
+            except duckdb.Error:
+                cursor.execute("ROLLBACK")
+                raise
+            self.changed(table)
+            store.versions.published(table.table_id)
+        return int(found[0][0][0]) if found[0] else 0
 
     def foreign_versions(self, db: str, table: str, count: int = 1) -> int:
         """Count versions as if somebody else had loaded `count` times; the new version."""

@@ -17,9 +17,9 @@ from penstock.clock import SystemClock
 from penstock.embedded.starrocks.catalog import Catalog
 from penstock.embedded.starrocks.compaction import CompactionThread, Compactor
 from penstock.embedded.starrocks.config import BACKEND, FRONTEND, Configuration
+from penstock.embedded.starrocks.dialect.macros import macro_statements
 from penstock.embedded.starrocks.model import (
     BE_ID,
-    ROW_BYTES,
     DatabaseDef,
     LoadRecord,
     ServerError,
@@ -27,11 +27,12 @@ from penstock.embedded.starrocks.model import (
 )
 from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.profile import INSTANT, Delays, Profile
-from penstock.embedded.starrocks.publish import physical
+from penstock.embedded.starrocks.publish import physical, sequence
 from penstock.embedded.starrocks.publisher import Publisher
 from penstock.embedded.starrocks.sql_names import quoted
 from penstock.embedded.starrocks.tablets import Tablets
 from penstock.embedded.starrocks.versions import Versions
+from penstock.embedded.starrocks.views import Views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +65,11 @@ class Store:
         profile.apply(self.config)
         self.delays = Delays(self.config, self.clock)
         self.versions = Versions(self.config, self.clock)
-        self.compactor = Compactor(self.versions, self.config, self.clock, self._compaction_seconds)
         self.publisher = Publisher(self)
         self.tablets = Tablets(self)
+        self.compactor = Compactor(
+            self.versions, self.config, self.clock, self.tablets.compaction_seconds
+        )
         self.load_history: deque[LoadRecord] = deque(maxlen=10_000)
         self.lock = threading.RLock()
         self._writers: dict[int, threading.RLock] = {}
@@ -78,8 +81,12 @@ class Store:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
+        for statement in macro_statements():
+            self._connection.execute(statement)
         self.catalog = Catalog(self._connection)
         self._recover()
+        self.views = Views(self)
+        self._next_id = max([self._next_id, *(view.view_id for view in self.views.all())])
         self._compaction = CompactionThread(self.compactor, self._save_rowsets)
         self._compaction.start()
 
@@ -134,7 +141,7 @@ class Store:
                 if if_not_exists:
                     return
                 raise ServerError(f"Can't create database '{name}'; database exists", errno=1007)
-            database = DatabaseDef(name, self._new_id(), self.clock.now_ms())
+            database = DatabaseDef(name, self.new_object_id(), self.clock.now_ms())
             self.catalog.save("database", name, "", database.db_id, database.created_ms)
             self._databases[name] = database
 
@@ -147,6 +154,7 @@ class Store:
                 raise ServerError(
                     f"Can't drop database '{name}'; database doesn't exist", errno=1008
                 )
+            self.views.drop_all(name)
             for table in self.tables(name):
                 self.drop_table(name, table.name)
             self.catalog.forget("database", name, "")
@@ -159,11 +167,13 @@ class Store:
         with self.lock:
             if table.db not in self._databases:
                 raise ServerError(f"Unknown database '{table.db}'", errno=1049)
+            if self.views.get(table.db, table.name) is not None:
+                raise ServerError(f"Table '{table.name}' already exists", errno=1050)
             if (table.db, table.name) in self._tables:
                 if if_not_exists:
                     return
                 raise ServerError(f"Table '{table.name}' already exists", errno=1050)
-            table.table_id = self._new_id()
+            table.table_id = self.new_object_id()
             table.buckets = max(1, table.buckets)
             wanted = table.properties.get("replication_num", "")
             table.replication = max(1, min(self.backends, int(wanted) if wanted.isdigit() else 1))
@@ -178,13 +188,9 @@ class Store:
             columns = ", ".join(
                 f"{quoted(column.name)} {column.duckdb_type}" for column in table.columns
             )
-            cursor = self.cursor()
-            try:
-                cursor.execute(f"CREATE TABLE {physical(table)} ({columns})")
-            except duckdb.Error as error:
-                raise ServerError(f"cannot create table '{table.name}': {error}") from error
-            finally:
-                cursor.close()
+            self.execute(f"CREATE TABLE {physical(table)} ({columns})")
+            if any(column.auto_increment for column in table.columns):
+                self.execute(f"CREATE SEQUENCE {quoted(sequence(table))}")
             self._tables[table.db, table.name] = table
             for partition in table.partitions:
                 self.open_partition(table, partition)
@@ -198,6 +204,7 @@ class Store:
             table = self.table(db, name)
             with self.writer(table):
                 self.execute(f"DROP TABLE {physical(table)}")
+                self.execute(f"DROP SEQUENCE IF EXISTS {quoted(sequence(table))}")
                 self.catalog.forget("table", db, name)
                 del self._tables[db, name]
                 self.versions.drop(table.table_id)
@@ -210,6 +217,35 @@ class Store:
                 raise ServerError(f"Unknown database '{db}'", errno=1049)
             raise ServerError(f"Unknown table '{db}.{name}'", errno=5502)
         return found
+
+    def rename_table(self, table: TableDef, name: str) -> None:
+        """Give a table another name.
+
+        Raises:
+            ServerError: The name is taken.
+        """
+        with self.lock:
+            if (table.db, name) in self._tables:
+                raise ServerError(f"Table name[{name}] is already used", errno=1050)
+            self._rename({(table.db, table.name): name})
+
+    def swap_tables(self, first: TableDef, second: TableDef) -> None:
+        """Let two tables of a database change their names."""
+        with self.lock:
+            self._rename(
+                {(first.db, first.name): second.name, (second.db, second.name): first.name}
+            )
+
+    def _rename(self, names: dict[tuple[str, str], str]) -> None:
+        tables = [(self._tables.pop(key), name) for key, name in names.items()]
+        for table, _ in tables:
+            self.catalog.forget("table", table.db, table.name)
+        for table, name in tables:
+            if table.partition_by is None:
+                table.partitions[0].name = name
+            table.name = name
+            self._tables[table.db, name] = table
+            self.save_table(table)
 
     def has_table(self, db: str, name: str) -> bool:
         """Whether there is such a table."""
@@ -247,8 +283,8 @@ class Store:
         """Give a partition new ids and begin to count its versions."""
         if partition.partition_id:
             self.versions.drop(table.table_id, partition.partition_id)
-        partition.partition_id = self._new_id()
-        partition.tablet_ids = [self._new_id() for _ in range(table.buckets)]
+        partition.partition_id = self.new_object_id()
+        partition.tablet_ids = [self.new_object_id() for _ in range(table.buckets)]
         self.versions.add(
             table.table_id,
             partition.partition_id,
@@ -272,16 +308,6 @@ class Store:
         """How many rows a table has."""
         return int(self.query(f"SELECT count(*) FROM {physical(table)}")[0][0])
 
-    def _compaction_seconds(self, table_id: int) -> float:
-        """How long one tablet's compaction takes, by the settings and the table's size."""
-        fixed = self.config.number("penstock_compaction_ms") / 1000
-        with self.lock:
-            found = next((t for t in self._tables.values() if t.table_id == table_id), None)
-        if found is None or not self.config.number("penstock_disk_mb_per_second"):
-            return fixed
-        size = self.row_count(found) * ROW_BYTES * len(found.columns) // len(found.tablet_ids)
-        return fixed + self.delays.disk_seconds(2 * size)  # read and written
-
     def query(self, statement: str) -> list[Any]:
         """The rows of a statement of DuckDB's."""
         cursor = self.cursor()
@@ -298,9 +324,11 @@ class Store:
             self._next_txn_id = max(self._next_txn_id, after) + 1
             return self._next_txn_id
 
-    def _new_id(self) -> int:
-        self._next_id += 1
-        return self._next_id
+    def new_object_id(self) -> int:
+        """An id that no other object has."""
+        with self.lock:
+            self._next_id += 1
+            return self._next_id
 
     def execute(self, statement: str, values: list[Any] | None = None) -> None:
         """Run a statement of DuckDB's.
@@ -344,6 +372,7 @@ class Store:
                 self._next_id = max(self._next_id, number)
             elif kind == "table":
                 table = self._tables[db, name] = TableDef.from_json(data)
+                self.publisher.resume_numbers(table)
                 self._next_id = max(self._next_id, table.table_id, *table.tablet_ids)
                 for partition in table.partitions:
                     saved = rowsets.get(str(partition.partition_id), [1, 1])

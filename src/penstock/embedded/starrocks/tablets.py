@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.embedded.starrocks.model import TabletRow
+from penstock.embedded.starrocks.model import ROW_BYTES, TabletRow
 from penstock.embedded.starrocks.partitions import partition_sql
 from penstock.embedded.starrocks.publish import physical
 from penstock.embedded.starrocks.sql_names import quoted
@@ -79,3 +79,14 @@ class Tablets:
             f"SELECT {partition_sql(table)}, {bucket}, count(*) FROM {physical(table)} GROUP BY ALL"
         )
         return {(ids[name], int(place)): int(count) for name, place, count in found if name in ids}
+
+    def compaction_seconds(self, table_id: int) -> float:
+        """How long one tablet's compaction takes, by the settings and the table's size."""
+        store = self._store
+        fixed = store.config.number("penstock_compaction_ms") / 1000
+        found = next((t for t in store.all_tables() if t.table_id == table_id), None)
+        if found is None or not store.config.number("penstock_disk_mb_per_second"):
+            return fixed
+        width = ROW_BYTES * len(found.columns)
+        size = store.row_count(found) * width // max(1, len(found.tablet_ids))
+        return fixed + store.delays.disk_seconds(2 * size)  # read and written

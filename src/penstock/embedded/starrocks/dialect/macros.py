@@ -159,5 +159,5 @@ MACROS: Final[dict[str, str]] = {
 
 
 def macro_statements() -> list[str]:
-    """The statements that make all macros of a connection."""
-    return [f"CREATE OR REPLACE TEMP MACRO sr_{name}{body}" for name, body in MACROS.items()]
+    """The statements that make all macros of a database."""
+    return [f"CREATE OR REPLACE MACRO main.sr_{name}{body}" for name, body in MACROS.items()]

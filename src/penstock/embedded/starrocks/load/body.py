@@ -50,7 +50,7 @@ def parse_body(table: TableDef, body: bytes, options: LoadOptions) -> ParsedLoad
     for name in options.partitions:
         if name not in known:
             raise ServerError(f"unknown partition {name} in table {table.name}")
-    given = options.columns or [(column.name, "") for column in table.columns]
+    given = options.columns or [(column.name, "") for column in table.loaded_columns]
     given = [(_known(table, name), text) for name, text in given]
     _check_columns(table, given, options)
     sources = [name for name, text in given if not text]
@@ -108,10 +108,14 @@ def _check_columns(table: TableDef, given: list[tuple[str, str]], options: LoadO
     unknown = [name for name, text in given if text and name != OP and table.column(name) is None]
     if unknown:
         raise ServerError(f"Column '{unknown[0]}' does not exist in table '{table.name}'")
-    missing = [name for name in table.key_columns if name not in names]
+    for column in table.columns:
+        if column.generated and column.name in names:
+            raise ServerError(f"generated column '{column.name}' can not be specified")
+    automatic = {column.name for column in table.columns if column.auto_increment}
+    missing = [name for name in table.key_columns if name not in names and name not in automatic]
     if missing and table.keys_type != "DUPLICATE":
         raise ServerError(f"key column '{missing[0]}' is missing in the columns of the load")
-    for column in table.columns:
+    for column in table.loaded_columns:
         absent = column.name not in names and not options.partial_update
         filled = column.nullable or column.default is not None or column.auto_increment
         if absent and not filled:

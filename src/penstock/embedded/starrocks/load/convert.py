@@ -72,7 +72,7 @@ def convert(
         if raw is None:
             continue
         values = _fitted(column, position, raw, keep, strict=strict)
-        if not column.nullable and values.null_count:
+        if not (column.nullable or column.auto_increment) and values.null_count:
             nulls = _mask(pc.is_null(values))
             if deletes is not None and not column.key:
                 nulls &= ~deletes

@@ -14,6 +14,7 @@ from penstock.embedded.starrocks.query_port.partition_clause import parse_partit
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.user_admin import alter_user
 from penstock.embedded.starrocks.query_port.variables import AlterJob
+from penstock.embedded.starrocks.query_port.view_statements import alter_view
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.dialect.lexer import Cursor
@@ -25,6 +26,8 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
     """ALTER TABLE, cursor behind ALTER. Done at once; the job is shown as finished."""
     if cursor.accept("USER"):
         return alter_user(queries, cursor)
+    if cursor.accept("VIEW"):
+        return alter_view(queries, cursor)
     cursor.expect("TABLE")
     present = queries.table_for("ALTER", *cursor.qualified())
     place = queries.store.physical(present.db, present.name)
@@ -32,6 +35,19 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
     if cursor.accept("SET"):
         table.properties.update(parse_properties(cursor))
         queries.store.alter_table(table, [])
+        return Done()
+    if cursor.accept("COMMENT"):
+        cursor.accept("=")
+        table.comment = cursor.string()
+        queries.store.alter_table(table, [])
+        return Done()
+    if cursor.accept("SWAP", "WITH"):
+        other = queries.table_for("ALTER", present.db, cursor.name())
+        queries.store.swap_tables(present, other)
+        return Done()
+    if cursor.peeks("RENAME") and not cursor.peeks("RENAME", "COLUMN"):
+        cursor.expect("RENAME")
+        queries.store.rename_table(present, cursor.name())
         return Done()
     if cursor.peeks("ADD", "PARTITION") or cursor.peeks("ADD", "PARTITIONS"):
         return _add_partitions(queries, present, cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from penstock.embedded.starrocks.dialect.failure import analysis_error
@@ -42,6 +42,7 @@ class ColumnClause:
     comment: str = ""
     aggregate: str = ""
     auto_increment: bool = False
+    generated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class CreateTableClause:
     buckets: int = 0
     order_by: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
+    like: tuple[str, str] | None = None
+    names: tuple[str, ...] = ()
+    select: str = ""
 
 
 def parse_type(cursor: Cursor) -> str:
@@ -123,6 +127,7 @@ def parse_column(cursor: Cursor) -> ColumnClause:
     name = cursor.name()
     type_text = parse_type(cursor)
     nullable, default, comment, aggregate, automatic = True, None, "", "", False
+    generated = ""
     while not (cursor.is_end() or cursor.peeks(",") or cursor.peeks(")")):
         word = cursor.token.value.upper() if cursor.token.kind == "word" else ""
         if cursor.accept("NOT", "NULL"):
@@ -143,11 +148,25 @@ def parse_column(cursor: Cursor) -> ColumnClause:
             aggregate = cursor.advance().value.upper()
         elif cursor.peeks("FIRST") or cursor.peeks("AFTER") or cursor.peeks("PROPERTIES"):
             break
-        elif word == "AS":
-            raise analysis_error("generated columns are not supported by the embedded server")
+        elif cursor.accept("AS"):
+            generated = _expression(cursor)
         else:
             raise cursor.unexpected(",")
-    return ColumnClause(name, type_text, nullable, default, comment, aggregate, automatic)
+    return ColumnClause(
+        name, type_text, nullable, default, comment, aggregate, automatic, generated
+    )
+
+
+def _expression(cursor: Cursor) -> str:
+    """The text up to the end of a column definition."""
+    start = end = cursor.token.start
+    while not (cursor.is_end() or any(cursor.peeks(word) for word in (",", ")", "COMMENT"))):
+        if cursor.peeks("("):
+            cursor.group()
+            end = cursor.tokens[cursor.at - 1].end
+        else:
+            end = cursor.advance().end
+    return cursor.text[start:end]
 
 
 def _default(cursor: Cursor) -> str | None:
@@ -173,9 +192,29 @@ def parse_create_table(cursor: Cursor) -> CreateTableClause:
     """
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     database, name = cursor.qualified()
-    columns, key_kind, key = _parse_body(cursor)
-    found = CreateTableClause(database, name, tuple(columns), if_not_exists, key_kind, key)
-    return _check(_parse_clauses(cursor, found))
+    if cursor.accept("LIKE"):
+        like = cursor.qualified()
+        return CreateTableClause(database, name, (), if_not_exists, like=like)
+    found = CreateTableClause(database, name, (), if_not_exists)
+    if _has_only_names(cursor):
+        found = replace(found, names=cursor.names())
+    elif cursor.peeks("("):
+        columns, key_kind, key = _parse_body(cursor)
+        found = replace(found, columns=tuple(columns), key_kind=key_kind, key=key)
+    found = _parse_clauses(cursor, found)
+    if found.select:
+        return found
+    if not found.columns:
+        raise cursor.unexpected("(")
+    return _check(found)
+
+
+def _has_only_names(cursor: Cursor) -> bool:
+    """Whether `(a, b)` of CREATE TABLE AS is next, rather than column definitions."""
+    if not cursor.peeks("("):
+        return False
+    after = cursor.tokens[cursor.at + 2]
+    return after.kind == "symbol" and after.value in ",)"
 
 
 def _parse_body(cursor: Cursor) -> tuple[list[ColumnClause], str, tuple[str, ...]]:
@@ -215,6 +254,7 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
     order_by: tuple[str, ...] = ()
     buckets = 0
     properties: dict[str, str] = {}
+    select = ""
     while not cursor.is_end():
         kind = next((word for word in _KEY_KINDS if cursor.peeks(word, "KEY")), "")
         if kind:
@@ -239,6 +279,9 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
             order_by = cursor.names()
         elif cursor.accept("ROLLUP"):
             cursor.group()
+        elif cursor.accept("AS"):
+            select = cursor.rest()
+            break
         elif cursor.accept("PROPERTIES"):
             properties = parse_properties(cursor)
         elif cursor.peeks("DEFAULT") or cursor.peeks("CHARSET"):
@@ -246,9 +289,10 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
                 cursor.advance()
         else:
             raise cursor.unexpected("PROPERTIES")
-    return CreateTableClause(
-        found.database, found.name, found.columns, found.if_not_exists, key_kind, key, comment,
-        partition, distribution, buckets, order_by, properties,
+    return replace(
+        found, key_kind=key_kind, key=key, comment=comment, partition=partition,
+        distribution=distribution, buckets=buckets, order_by=order_by, properties=properties,
+        select=select,
     )  # fmt: skip
 
 
@@ -271,6 +315,11 @@ def _check(found: CreateTableClause) -> CreateTableClause:
             raise analysis_error(f"Duplicate column name '{name}'")
         if name.startswith(("__op", "__row")):
             raise analysis_error(f"Column name [{name}] is a system reserved name")
+    for column in found.columns:
+        if column.auto_increment and (column.type_text != "bigint" or column.is_nullable):
+            raise analysis_error(
+                f"The AUTO_INCREMENT column must be BIGINT NOT NULL: {column.name}"
+            )
     for name in (*found.key, *found.distribution, *found.order_by):
         if name.lower() not in names:
             raise analysis_error(f"Key column({name}) doesn't exist")

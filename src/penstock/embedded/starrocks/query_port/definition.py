@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
+from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
 from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.type_names import starrocks_type
 from penstock.embedded.starrocks.query_port.user_admin import create_user, drop_user
+from penstock.embedded.starrocks.query_port.view_statements import create_view, drop_view
+from penstock.embedded.starrocks.query_port.write import insert_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from penstock.embedded.starrocks.dialect.lexer import Cursor
-    from penstock.embedded.starrocks.partitions import PartitionDef
-    from penstock.embedded.starrocks.query_port.ddl import ColumnClause
+    from penstock.embedded.starrocks.query_port.ddl import ColumnClause, CreateTableClause
     from penstock.embedded.starrocks.query_port.queries import Queries
 
 
@@ -27,11 +33,12 @@ def column_def(clause: ColumnClause) -> ColumnDef:
         comment=clause.comment,
         aggregate=clause.aggregate,
         auto_increment=clause.auto_increment,
+        generated=clause.generated,
     )
 
 
 def create(queries: Queries, cursor: Cursor) -> Done:
-    """CREATE DATABASE and CREATE TABLE, cursor behind CREATE."""
+    """CREATE of a user, database, view or table, cursor behind CREATE."""
     if cursor.accept("USER"):
         return create_user(queries, cursor)
     queries.users.check_admin(queries.user, "CREATE")
@@ -44,13 +51,26 @@ def create(queries: Queries, cursor: Cursor) -> Done:
             raise QueryError(f"Can't create database '{name}'; database exists", 1007)
         queries.store.create_database(name, if_not_exists=if_not_exists)
         return Done()
+    replaces = cursor.accept("OR", "REPLACE")
+    if cursor.accept("VIEW"):
+        return create_view(queries, cursor, replaces=replaces)
     if not cursor.accept("TABLE"):
         raise cursor.unexpected("TABLE")
-    clause = parse_create_table(cursor)
+    return _create_table(queries, parse_create_table(cursor))
+
+
+def _create_table(queries: Queries, clause: CreateTableClause) -> Done:
     database = queries.database_or_current(clause.database)
     if database == "information_schema":
         raise QueryError("Access denied for database 'information_schema'", 1044, "42000")
+    if clause.like is not None:
+        return _create_like(queries, clause, database)
+    selected = queries.arrow(clause.select) if clause.select else None
     columns = [column_def(column) for column in clause.columns]
+    if selected is not None:
+        columns = _selected_columns(selected, clause.names)
+    for name in (*clause.key, *clause.distribution, *clause.order_by):
+        _spelling(columns, name)
     has_aggregates = any(column.aggregate for column in columns)
     keys_type = clause.key_kind or ("AGGREGATE" if has_aggregates else "DUPLICATE")
     keys = [_spelling(columns, name) for name in clause.key]
@@ -78,12 +98,43 @@ def create(queries: Queries, cursor: Cursor) -> Done:
         properties=clause.properties,
         comment=clause.comment,
     )
+    if selected is None:
+        queries.store.create_table(table, if_not_exists=clause.if_not_exists)
+        return Done()
+    if clause.if_not_exists and queries.store.has_table(database, clause.name):
+        return Done()
+    queries.store.create_table(table)
+    return Done(insert_rows(queries, table, table.columns, selected))
+
+
+def _create_like(queries: Queries, clause: CreateTableClause, database: str) -> Done:
+    assert clause.like is not None
+    table = copy.deepcopy(queries.table(*clause.like))
+    table.db, table.name = database, clause.name
+    table.partitions = [
+        PartitionDef(p.name, p.lower, p.upper, p.values)
+        for p in table.partitions
+        if table.partition_by is not None and not table.partition_by.is_automatic
+    ]
     queries.store.create_table(table, if_not_exists=clause.if_not_exists)
     return Done()
 
 
+def _selected_columns(selected: pa.Table, names: tuple[str, ...]) -> list[ColumnDef]:
+    """The columns of CREATE TABLE AS: types of the query, names of the clause if it has some."""
+    if names and len(names) != selected.num_columns:
+        raise analysis_error("Number of CTAS column names must equal the query's columns")
+    return [
+        ColumnDef(name, starrocks_type(field.type))
+        for name, field in zip(names or selected.column_names, selected.schema, strict=True)
+    ]
+
+
 def _spelling(columns: list[ColumnDef], name: str) -> str:
-    return next(column.name for column in columns if column.name.lower() == name.lower())
+    for column in columns:
+        if column.name.lower() == name.lower():
+            return column.name
+    raise analysis_error(f"Key column({name}) doesn't exist")
 
 
 def partition_named(table: TableDef, name: str) -> PartitionDef:
@@ -111,6 +162,8 @@ def drop(queries: Queries, cursor: Cursor) -> Done:
         if queries.database == name:
             queries.database = ""
         return Done()
+    if cursor.accept("VIEW"):
+        return drop_view(queries, cursor)
     if not cursor.accept("TABLE"):
         raise cursor.unexpected("TABLE")
     if_exists = cursor.accept("IF", "EXISTS")

@@ -12,10 +12,6 @@ def _columns(names: str, **kinds: str) -> dict[str, str]:
 
 
 EMPTY_TABLES: Final[dict[str, dict[str, str]]] = {
-    "views": _columns(
-        "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME VIEW_DEFINITION CHECK_OPTION IS_UPDATABLE DEFINER "
-        "SECURITY_TYPE CHARACTER_SET_CLIENT COLLATION_CONNECTION",
-    ),
     "character_sets": _columns(
         "CHARACTER_SET_NAME DEFAULT_COLLATE_NAME DESCRIPTION MAXLEN",
         long="MAXLEN",

@@ -15,7 +15,6 @@ from penstock.embedded.starrocks.dialect.failure import (
     unknown_database,
     unknown_table,
 )
-from penstock.embedded.starrocks.dialect.macros import macro_statements
 from penstock.embedded.starrocks.load.json_body import JsonNumber, json_text
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.query_port.results import Rows
@@ -65,8 +64,6 @@ class Queries:
         if self._cursor is None:
             self._cursor = self.store.cursor()
             self._cursor.execute("SET TimeZone = 'UTC'")
-            for statement in macro_statements():
-                self._cursor.execute(statement)
         return self._cursor
 
     def close(self) -> None:
@@ -120,6 +117,9 @@ class Queries:
                 self.cursor.register("dual", pa.table({"dummy": ["X"]}))
             return name.lower()
         if self.database_or_current(database) != "information_schema":
+            view = self.store.views.get(self.database_or_current(database), name)
+            if view is not None:
+                return view.physical
             table = self.table(database, name)
             self.users.check(self.user, "SELECT", table.db, table.name)
             return self.store.physical(table.db, table.name)

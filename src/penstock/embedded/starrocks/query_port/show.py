@@ -32,6 +32,7 @@ from penstock.embedded.starrocks.query_port.system_tables import (
 )
 from penstock.embedded.starrocks.query_port.type_names import default_clause, printed_type
 from penstock.embedded.starrocks.query_port.user_admin import show_grants, show_users
+from penstock.embedded.starrocks.query_port.view_statements import show_create_view, view_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,8 @@ def _databases(queries: Queries, _cursor: Cursor) -> Rows:
 def _table_names(queries: Queries, database: str) -> list[str]:
     if database == "information_schema":
         return system_tables()
-    return [table.name for table in queries.store.tables(database)]
+    names = [table.name for table in queries.store.tables(database)]
+    return sorted([*names, *(view.name for view in queries.store.views.all(database))])
 
 
 def _tables(queries: Queries, cursor: Cursor) -> Rows:
@@ -99,7 +101,8 @@ def _tables(queries: Queries, cursor: Cursor) -> Rows:
 def _full_tables(queries: Queries, cursor: Cursor) -> Rows:
     database = _from(queries, cursor)
     kind = "SYSTEM VIEW" if database == "information_schema" else "BASE TABLE"
-    rows = [[name, kind] for name in _table_names(queries, database)]
+    views = {view.name for view in queries.store.views.all(database)}
+    rows = [[name, "VIEW" if name in views else kind] for name in _table_names(queries, database)]
     return text_rows([f"Tables_in_{database}", "Table_type"], rows)
 
 
@@ -171,7 +174,12 @@ def describe(queries: Queries, cursor: Cursor) -> Rows:
     database, name = cursor.qualified()
     database = queries.database_or_current(database)
     cursor.accept("ALL")
-    if database == "information_schema":
+    view = queries.store.views.get(database, name)
+    if view is not None:
+        rows = [
+            [column, kind, "YES", "false", None, ""] for column, kind in view_columns(queries, view)
+        ]
+    elif database == "information_schema":
         rows = [
             [column, kind, "YES", "false", None, ""]
             for column, kind in _system_columns(queries, name)
@@ -203,6 +211,7 @@ def create_table_text(table: TableDef) -> str:
         text = f"  `{column.name}` {printed_type(column.info)}"
         text += f" {column.aggregate}" if column.aggregate else ""
         text += " NULL" if column.nullable else " NOT NULL"
+        text += f" AS {column.generated}" if column.generated else ""
         text += " AUTO_INCREMENT" if column.auto_increment else default_clause(column)
         text += f" COMMENT {_double_quoted(column.comment)}" if column.comment else ""
         columns.append(text)
@@ -312,6 +321,7 @@ _SHOWS: Final[tuple[tuple[tuple[str, ...], Callable[[Queries, Cursor], Rows]], .
     (("COLUMNS",), _columns),
     (("FIELDS",), _columns),
     (("CREATE", "TABLE"), _create_table),
+    (("CREATE", "VIEW"), show_create_view),
     (("CREATE", "DATABASE"), _create_database),
     (("CREATE", "SCHEMA"), _create_database),
     (("VARIABLES",), _variables),

@@ -101,6 +101,11 @@ def _tables(store: Store) -> pa.Table:
             )
         )  # fmt: skip
     rows.extend(
+        ("def", view.db, view.name, "VIEW", None, *[None] * 9, moment(view.created_ms),
+         *[None] * 5, view.comment)
+        for view in store.views.all()
+    )  # fmt: skip
+    rows.extend(
         ("def", "information_schema", name, "SYSTEM VIEW", "MEMORY", *[None] * 15, "")
         for name in sorted(_BUILDERS)
     )
@@ -133,7 +138,7 @@ def _columns(store: Store) -> pa.Table:
                     "utf8" if is_text else None, "utf8_general_ci" if is_text else None,
                     printed_type(info), key_mark(table, is_key=column.key),
                     "auto_increment" if column.auto_increment else "", "", column.comment,
-                    size, digits, None, None,
+                    size, digits, column.generated or None, None,
                 )
             )  # fmt: skip
     for name, builder in sorted(_BUILDERS.items()):
@@ -315,6 +320,19 @@ def _engines(_store: Store) -> pa.Table:
     return _build(dict.fromkeys(names, _TEXT), [row])
 
 
+def _views(store: Store) -> pa.Table:
+    names = (
+        "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION", "CHECK_OPTION",
+        "IS_UPDATABLE", "DEFINER", "SECURITY_TYPE", "CHARACTER_SET_CLIENT",
+        "COLLATION_CONNECTION",
+    )  # fmt: skip
+    rows = [
+        ("def", view.db, view.name, view.text, "NONE", "NO", "", "NONE", "utf8", "utf8_general_ci")
+        for view in store.views.all()
+    ]
+    return _build(dict.fromkeys(names, _TEXT), rows)
+
+
 def _empty(columns: Mapping[str, str]) -> Callable[[Store], pa.Table]:
     kinds = {"text": _TEXT, "long": _LONG, "time": _TIME}
     table = _build({name: kinds[kind] for name, kind in columns.items()}, [])
@@ -333,6 +351,7 @@ _BUILDERS: Final[dict[str, Callable[[Store], pa.Table]]] = {
     "load_tracking_logs": _load_tracking_logs,
     "partitions_meta": _partitions_meta,
     "engines": _engines,
+    "views": _views,
     **{name: _empty(columns) for name, columns in EMPTY_TABLES.items()},
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TypeInfo
 
@@ -40,6 +42,20 @@ def column_size(info: TypeInfo) -> int | None:
 def decimal_digits(info: TypeInfo) -> int | None:
     """DECIMAL_DIGITS: the scale of exact numbers."""
     return 0 if info.base in _SIZES else info.scale
+
+
+def starrocks_type(kind: pa.DataType) -> str:
+    """The column type for values of an Arrow type, as CREATE TABLE AS makes it."""
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    return _OF_ARROW.get(str(kind), "string")
+
+
+_OF_ARROW: Final = {
+    "bool": "boolean", "int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint",
+    "float": "float", "double": "double", "date32[day]": "date", "timestamp[us]": "datetime",
+    "binary": "varbinary", "large_binary": "varbinary",
+}  # fmt: skip
 
 
 def default_clause(column: ColumnDef) -> str:

@@ -13,7 +13,7 @@ from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_err
 from penstock.embedded.starrocks.dialect.lexer import Cursor, quote_name
 from penstock.embedded.starrocks.model import LoadRecord
 from penstock.embedded.starrocks.partitions import NO_PARTITION
-from penstock.embedded.starrocks.publish import Batch, default_sql
+from penstock.embedded.starrocks.publish import Batch, default_sql, generated_sql
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
 from penstock.embedded.starrocks.scratch import partition_names
@@ -31,14 +31,14 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
     cursor.accept("TABLE")
     table = queries.table_for("INSERT", *cursor.qualified())
     label = ""
-    columns = list(table.columns)
+    columns = table.loaded_columns
     while not (cursor.peeks("VALUES") or cursor.peeks("SELECT") or cursor.peeks("WITH", "`")):
         if cursor.accept("WITH", "LABEL"):
             label = cursor.name()
         elif cursor.accept("PROPERTIES"):
             cursor.group()
         elif cursor.peeks("(") and not cursor.peeks("(", "SELECT"):
-            columns = [_existing(table, name) for name in cursor.names()]
+            columns = [_loadable(table, name) for name in cursor.names()]
         else:
             break
     label = label or f"insert_{uuid.uuid4()}"
@@ -48,13 +48,38 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
         source = queries.arrow(cursor.rest())
         if source.num_columns != len(columns):
             raise _count_mismatch(source.num_columns, len(columns))
+    if overwrite:
+        rows = _fitting(queries, table, columns, source)
+        queries.store.truncate(table.db, table.name)
+        source, columns = rows, table.loaded_columns
+    count = insert_rows(queries, table, columns, source, label)
+    return Done(count, f"{{'label':'{label}', 'status':'VISIBLE'}}")
+
+
+def insert_rows(
+    queries: Queries,
+    table: TableDef,
+    columns: list[ColumnDef],
+    source: pa.Table,
+    label: str = "",
+) -> int:
+    """Make rows visible as one version; how many.
+
+    Args:
+        queries: The session.
+        table: The table.
+        columns: The columns the rows have, in their order; others take their defaults.
+        source: The rows.
+        label: The load's label; one is made if it is empty.
+
+    Raises:
+        QueryError: A value does not fit.
+    """
     begin = queries.store.clock.now_ms()
     rows = _fitting(queries, table, columns, source)
-    if overwrite:
-        queries.store.truncate(table.db, table.name)
     queries.store.publisher.publish([(table, Batch(rows))], check=True)
-    _record(queries, table, label, rows.num_rows, begin)
-    return Done(rows.num_rows, f"{{'label':'{label}', 'status':'VISIBLE'}}")
+    _record(queries, table, label or f"insert_{uuid.uuid4()}", rows.num_rows, begin)
+    return int(rows.num_rows)
 
 
 def _record(queries: Queries, table: TableDef, label: str, count: int, begin: int) -> None:
@@ -71,6 +96,13 @@ def _existing(table: TableDef, name: str) -> ColumnDef:
     column = table.column(name)
     if column is None:
         raise analysis_error(f"Unknown column '{name}' in '{table.name}'")
+    return column
+
+
+def _loadable(table: TableDef, name: str) -> ColumnDef:
+    column = _existing(table, name)
+    if column.generated:
+        raise analysis_error(f"generated column '{column.name}' can not be specified")
     return column
 
 
@@ -161,7 +193,7 @@ def _fitting(
         raise _count_mismatch(source.num_columns, len(columns))
     source = source.rename_columns([f"c{index}" for index in range(len(columns))])
     picks = []
-    for column in table.columns:
+    for column in table.loaded_columns:
         if column.name in given:
             value = f"CAST(c{given[column.name]} AS {column.duckdb_type})"
         elif column.default is None and not column.nullable and not column.auto_increment:
@@ -173,7 +205,7 @@ def _fitting(
         picks.append(f"{value} AS {quote_name(column.name)}")
     queries.cursor.register("__insert", source)
     rows = queries.duckdb_arrow(f"SELECT {', '.join(picks)} FROM __insert")
-    for column in table.columns:
+    for column in table.loaded_columns:
         _check_column(column, rows.column(column.name))
     by = table.partition_by
     if by and not by.is_automatic and partition_names(table, rows).null_count:
@@ -226,13 +258,16 @@ def delete(queries: Queries, cursor: Cursor) -> Done:
 
 
 def _change(queries: Queries, table: TableDef, text: str) -> Done:
-    statement = queries.translate(text)
-    store = queries.store
-    with store.writer(table):
-        store.versions.check(table.table_id)
-        found = queries.cursor.execute(statement).fetchall()
-        store.publisher.written(table)
-    return Done(int(found[0][0]) if found else 0)
+    statements = [queries.translate(text)]
+    computed = [
+        f"{quote_name(column.name)} = {generated_sql(column)}"
+        for column in table.columns
+        if column.generated
+    ]
+    if computed:
+        place = queries.store.physical(table.db, table.name)
+        statements.append(f"UPDATE {place} SET {', '.join(computed)}")
+    return Done(queries.store.publisher.run(table, queries.cursor, statements))
 
 
 def _update_config(queries: Queries, cursor: Cursor) -> Done:
