@@ -80,7 +80,7 @@ FLOOR(ts TO HOUR)
 ts + INTERVAL '1' DAY
 ts + INTERVAL '1' MONTH
 TIMESTAMPDIFF(DAY, ts, ltz_local)
-TIMESTAMPADD(MONTH, 1, day)
+TIMESTAMPADD(MONTH, 1, born)
 JSON_VALUE(doc, '$.a.b')
 JSON_OBJECT('id' VALUE id, 'name' VALUE name)
 ARRAY[id, quantity][1]
@@ -105,7 +105,7 @@ def columns() -> tuple[Scope, pa.RecordBatch]:
         "ltz": (TIMESTAMP_LTZ(3), [m.replace(tzinfo=dt.UTC) for m in moments]),
         "ltz_local": (TIMESTAMP(3), [m + dt.timedelta(days=3) for m in moments]),
         "text_ts": (STRING, [str(m) for m in moments]),
-        "day": (DATE, [m.date() for m in moments]),
+        "born": (DATE, [m.date() for m in moments]),
         "millis": (BIGINT, [rng.randrange(2 * 10**12) for _ in range(ROWS)]),
         "seconds": (BIGINT, [rng.randrange(2 * 10**9) for _ in range(ROWS)]),
         "doc": (STRING, [f'{{"a": {{"b": {i}}}, "c": "x"}}' for i in range(ROWS)]),

@@ -117,10 +117,11 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """A parsed path."""
+    """A parsed path; `names` where all its steps are single names."""
 
     lax: bool
     steps: tuple[_Step, ...]
+    names: tuple[str, ...] | None
 
 
 @lru_cache(maxsize=1024)
@@ -138,7 +139,9 @@ def parse_path(text: str) -> JsonPath:
         raise JsonError("the path is empty")
     if path[0] not in "$@":
         path = "$." + path
-    return JsonPath(lax, tuple(_steps(path, 1)))
+    steps = tuple(_steps(path, 1))
+    plain = all(step.definite and step.names for step in steps)
+    return JsonPath(lax, steps, tuple(step.names[0] for step in steps) if plain else None)
 
 
 def _steps(path: str, at: int) -> Iterator[_Step]:
@@ -207,16 +210,33 @@ def read_path(document: Any, path: JsonPath) -> Any:
     Raises:
         JsonError: A strict path finds nothing.
     """
+    if path.names is not None:
+        return _member(document, path)
     values, definite = [document], True
     for step in path.steps:
         definite = definite and step.definite
         found = [item for value in values for item in _take(value, step)]
         if definite and not found:
-            if path.lax:
-                return [] if not all(step.definite for step in path.steps) else None
-            raise JsonError("no value at the path")
+            return _nothing(path)
         values = found
     return values[0] if definite else values
+
+
+def _member(document: Any, path: JsonPath) -> Any:
+    """What a path of names only leads to, the usual case."""
+    found = document
+    for name in path.names or ():
+        if not isinstance(found, dict) or name not in found:
+            return _nothing(path)
+        found = found[name]
+    return found
+
+
+def _nothing(path: JsonPath) -> Any:
+    """What a path that leads nowhere gives."""
+    if not path.lax:
+        raise JsonError("no value at the path")
+    return None if all(step.definite for step in path.steps) else []
 
 
 def _take(value: Any, step: _Step) -> Iterator[Any]:

@@ -5,7 +5,7 @@ One file per subject: `parse` (texts to values), `render` (values to texts), `nu
 """
 
 from penstock.functions.cast.casts import CAST, TRY_CAST, cast_array
-from penstock.functions.cast.number import fit_decimal, round_decimal, wrap
+from penstock.functions.cast.number import fit_decimal, round_decimal, scaled_half_up, wrap
 from penstock.functions.cast.parse import parse_date, parse_time, parse_timestamp
 from penstock.functions.cast.render import fit_string
 from penstock.functions.cast.temporal import (
@@ -26,6 +26,7 @@ __all__ = [
     "parse_time",
     "parse_timestamp",
     "round_decimal",
+    "scaled_half_up",
     "truncate_timestamp",
     "wrap",
 ]

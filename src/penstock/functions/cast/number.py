@@ -82,6 +82,32 @@ def unscaled_int64(array: Any) -> Any:
     return found
 
 
+def decimal_of_unscaled(values: Any, mask: Any, wanted: Any) -> Any:
+    """Decimals out of unscaled NumPy int64 values; NULL where `mask` or where there is no room."""
+    mask = mask | (np.abs(values) >= 10 ** min(wanted.precision, 18))
+    words = np.empty((len(values), 2), np.int64)
+    words[:, 0] = values
+    words[:, 1] = values >> 63
+    validity = pa.array(~mask).buffers()[1]
+    return pa.Array.from_buffers(wanted, len(values), [validity, pa.py_buffer(words)])
+
+
+def scaled_half_up(numbers: Any, digits: int, *, cut: bool = False) -> tuple[Any, Any]:
+    """Doubles times 10**digits, HALF_UP or cut on their decimal texts, as int64; and what is sure.
+
+    Not sure are numbers too large, or so near to a tie that the text decides.
+    """
+    with np.errstate(all="ignore"):
+        scaled = np.abs(numbers) * 10.0**digits
+        whole = np.floor(scaled)
+        rest = scaled - whole
+        near = np.minimum(rest, 1 - rest) if cut else np.abs(rest - 0.5)
+        sure = (scaled < 2.0**40) & (near > 1e-3)
+        found = whole if cut else np.floor(scaled + 0.5)
+        signed = np.where(sure, np.copysign(found, numbers), 0.0).astype(np.int64)
+    return signed, sure
+
+
 def decimal_to_double(array: Any) -> Any:
     """Decimals as doubles, each the nearest one, which Arrow's own cast is not."""
     if array.type.precision > 15:
@@ -94,12 +120,25 @@ def decimal_to_double(array: Any) -> Any:
 
 def _to_decimal(array: Any, source: DataType, target: DataType) -> Any:
     if source.root in co.APPROXIMATE:
-        single = source.root is R.FLOAT
-        values = [_from_float(value, single, target) for value in array.to_pylist()]
-        return pa.array(values, arrow_type(target))
+        return _float_to_decimal(array, source, target)
     if source.root is not R.DECIMAL:
         array = array.cast(arrow_type(DECIMAL(co.as_decimal(source).precision, 0)))
     return fit_decimal(array, target)
+
+
+def _float_to_decimal(array: Any, source: DataType, target: DataType) -> Any:
+    single, wanted = source.root is R.FLOAT, arrow_type(target)
+    nulls = np.asarray(array.is_null())
+    found: Any = None
+    slow = ~nulls
+    if not single and target.scale <= 15:
+        numbers = array.to_numpy(zero_copy_only=False)
+        unscaled, sure = scaled_half_up(numbers, target.scale)
+        found, slow = decimal_of_unscaled(unscaled, nulls, wanted), ~nulls & ~sure
+    if found is None or slow.all():
+        return pa.array([_from_float(v, single, target) for v in array.to_pylist()], wanted)
+    rest = [_from_float(v, single, target) for v in array.filter(pa.array(slow)).to_pylist()]
+    return pc.replace_with_mask(found, pa.array(slow), pa.array(rest, wanted)) if rest else found
 
 
 def _from_float(value: float | None, single: bool, target: DataType) -> Decimal | None:  # noqa: FBT001

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import DataError
 from penstock.expressions import arrow_type
-from penstock.functions.cast.number import BITS, round_decimal, wrap
+from penstock.functions.cast.number import BITS, fit_decimal, round_decimal, wrap
 from penstock.functions.cast.temporal import local_to_instant, truncate_timestamp
 from penstock.types import DataType, TypeRoot
 
@@ -216,6 +216,8 @@ def _usual(array: Any, target: DataType) -> Any:
             pattern = _USUAL_DATE
         case R.DOUBLE:
             pattern = r"^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+        case R.DECIMAL:
+            return _usual_decimal(array, target)
         case _:
             return None
     if pattern and pc.all(pc.match_substring_regex(array, pattern)).as_py() is False:
@@ -229,6 +231,13 @@ def _usual(array: Any, target: DataType) -> Any:
     except pa.ArrowInvalid:
         return None
     return truncate_timestamp(found, target.precision) if target.root is R.TIMESTAMP else found
+
+
+def _usual_decimal(array: Any, target: DataType) -> Any:
+    if pc.all(pc.match_substring_regex(array, r"^-?\d{1,20}(?:\.\d{1,17})?$")).as_py() is False:
+        return None
+    found = fit_decimal(array.cast(pa.decimal128(38, 17)), target)
+    return found if found.null_count == array.null_count else None  # one does not fit
 
 
 def cast_text(

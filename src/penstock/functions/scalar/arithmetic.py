@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.errors import DataError
-from penstock.expressions import arrow_type, broadcast
-from penstock.functions.cast import cast_array, fit_decimal, round_decimal, wrap
+from penstock.expressions import Literal, arrow_type, broadcast
+from penstock.functions.cast import cast_array, fit_decimal, round_decimal, scaled_half_up, wrap
 from penstock.functions.registry import map_rows, same, scalar
 from penstock.types import DECIMAL, DOUBLE, DataType, TypeRoot
 from penstock.types import coercion as co
@@ -124,6 +124,11 @@ def _decimal(
             fitted = fit_decimal(array, result)
             return fitted[0] if one else fitted
 
+    if operator == "/":
+        found = _fast_quotient(a, b, wide, result, frame)
+        if found is not None:
+            return found
+
     def compute(x: Decimal, y: Decimal) -> Decimal | None:
         if operator == "*":
             value = _EXACT.multiply(x, y)
@@ -137,6 +142,31 @@ def _decimal(
         return map_rows(compute, [a, b], frame, arrow_type(result))
     except (DivisionByZero, ArithmeticError) as error:
         raise DataError("division by zero", code="division-by-zero") from error
+
+
+def _fast_quotient(a: Any, b: Any, types: list[DataType], result: DataType, frame: Frame) -> Any:
+    """By Arrow's division, which cuts, one digit finer than wanted; None where that has no room."""
+    p1, s1, p2, s2 = types[0].precision, types[0].scale, types[1].precision, types[1].scale
+    finer = max(result.scale + 1 - max(4, s1 + p2 - s2 + 1), 0)
+    scale = max(4, s1 + finer + p2 - s2 + 1)
+    if p1 + finer > 76 or p1 - s1 + s2 + scale > 76 or scale <= result.scale:
+        return None
+    x, y = broadcast(a, frame.rows), broadcast(b, frame.rows)
+    zero = pc.equal(y, pa.scalar(Decimal(0), y.type))
+    if pc.any(pc.and_(zero, pc.is_valid(x))).as_py():
+        raise DataError(
+            "division by zero",
+            code="division-by-zero",
+            hint="Guard it: CASE WHEN divisor <> 0 THEN .. END.",
+        )
+    # Arrow divides under NULLs too, and must not meet a zero there.
+    dividend = x.cast(pa.decimal256(p1 + finer, s1 + finer))
+    divisor = y.cast(pa.decimal256(p2, s2))
+    smallest = pa.scalar(Decimal(1).scaleb(-s2), divisor.type)
+    safe = pc.if_else(pc.or_kleene(pc.is_null(y), zero), smallest, divisor)
+    quotient = fit_decimal(pc.divide(dividend, safe), result)
+    known = pc.and_(pc.is_valid(x), pc.and_(pc.is_valid(y), pc.invert(pc.fill_null(zero, False))))  # noqa: FBT003
+    return pc.if_else(known, quotient, pa.scalar(None, quotient.type))
 
 
 for _name in "+-*":
@@ -211,17 +241,54 @@ def _round_type(args: list[Expr]) -> DataType:
     return DECIMAL(given.precision - given.scale + 1 + digits, digits)
 
 
+def _round_columns(call: Call, args: list[Any], frame: Frame) -> Any:
+    """By Arrow and NumPy where the digits are constant; None where rows must be looked at."""
+    digits = call.args[1].value if len(args) > 1 and isinstance(call.args[1], Literal) else 0
+    if (len(args) > 1 and not isinstance(call.args[1], Literal)) or digits is None:
+        return None
+    cut = call.function.name == "TRUNCATE"
+    array = broadcast(args[0], frame.rows)
+    if call.type.root is R.DECIMAL:
+        if digits >= array.type.scale:
+            return array
+        wide = array.cast(pa.decimal256(76, array.type.scale))
+        mode = "towards_zero" if cut else "half_towards_infinity"
+        found = pc.round(wide, ndigits=digits, round_mode=mode)
+        return found.cast(arrow_type(call.type))
+    if call.type.root is R.DOUBLE and 0 <= digits <= 15:
+        whole, sure = scaled_half_up(array.to_numpy(zero_copy_only=False), digits, cut=cut)
+        nulls = np.asarray(array.is_null())
+        found = pa.array(whole / 10.0**digits, mask=nulls)
+        slow = pa.array(~sure & ~nulls)
+        if not slow.true_count:
+            return found
+        rest = [_rounded(value, digits, cut=cut) for value in array.filter(slow).to_pylist()]
+        return pc.replace_with_mask(found, slow, pa.array(rest, pa.float64()))
+    return None
+
+
+def _rounded(value: float, digits: int, *, cut: bool) -> float:
+    """One double by its decimal text; what is not finite stays."""
+    if value - value != 0:
+        return value
+    number = Decimal(repr(value))
+    if -digits <= int(number.as_tuple().exponent):
+        return value
+    return float(number.quantize(Decimal(1).scaleb(-digits), context=_CUT if cut else _EXACT))
+
+
 @scalar("ROUND TRUNCATE", "n i?", _round_type)
 def round_(call: Call, args: list[Any], frame: Frame) -> Any:
     """HALF_UP on the decimal text, or cut; negative digits zero the integer part."""
     cut = call.function.name == "TRUNCATE"
     root = call.type.root
+    columns = _round_columns(call, args, frame)
+    if columns is not None:
+        return columns
 
     def compute(value: Any, digits: int = 0) -> Any:
         if isinstance(value, float):
-            if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
-                return value
-            value = Decimal(repr(value))  # a FLOAT is widened bit by bit before it is rounded
+            return _rounded(value, digits, cut=cut)  # a FLOAT is widened bit by bit before
         number = Decimal(value)
         rounded = (
             number.quantize(Decimal(1).scaleb(-digits), context=_CUT if cut else _EXACT)
@@ -231,8 +298,6 @@ def round_(call: Call, args: list[Any], frame: Frame) -> Any:
         if root in co.INTEGERS:
             bits = {R.TINYINT: 8, R.SMALLINT: 16, R.INT: 32, R.BIGINT: 64}[root]
             return wrap(int(rounded), bits)
-        if root is R.DECIMAL:
-            return round_decimal(rounded, call.type.precision, call.type.scale)
-        return float(rounded)
+        return round_decimal(rounded, call.type.precision, call.type.scale)
 
     return map_rows(compute, args, frame, arrow_type(call.type))

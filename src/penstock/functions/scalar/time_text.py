@@ -7,7 +7,7 @@ SimpleDateFormat elsewhere (`functions.java_time`, `functions.simple_date`).
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,14 @@ from penstock.functions.cast import (
     instant_to_local,
     parse_timestamp,
 )
-from penstock.functions.java_time import format_java, is_readable, parse_java, parts_of
+from penstock.functions.java_time import (
+    DAYS,
+    MONTHS,
+    format_java,
+    is_readable,
+    parse_java,
+    parts_of,
+)
 from penstock.functions.registry import map_rows, rowwise, scalar
 from penstock.functions.scalar.time_fields import local_clock
 from penstock.functions.simple_date import (
@@ -44,6 +51,8 @@ from penstock.types import (
 from penstock.types import coercion as co
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.expressions import Call, Expr, Frame
 
 R = TypeRoot
@@ -52,25 +61,56 @@ _PLACES = {"yyyy": (0, 4), "MM": (5, 7), "dd": (8, 10), "HH": (11, 13), "mm": (1
 _PLACES |= {"ss": (17, 19), "uuuu": (0, 4)}
 
 
-def _pieces(pattern: str) -> list[tuple[int, int] | str] | None:
-    """The pattern as slices of `yyyy-MM-dd HH:mm:ss.SSSSSS` and the texts between them."""
-    found: list[tuple[int, int] | str] = []
+def _names(field: Any, names: list[str]) -> Callable[[Any], Any]:
+    words = pa.array(names)
+    return lambda local: words.take(field(local))
+
+
+def _weekday(local: Any) -> Any:
+    return pc.day_of_week(local, count_from_zero=True, week_start=1)
+
+
+_SHORT_MONTHS, _SHORT_DAYS = [m[:3] for m in MONTHS], [d[:3] for d in DAYS]
+_WORDS: dict[str, Callable[[Any], Any]] = {
+    "MMM": _names(pc.month, _SHORT_MONTHS),
+    "MMMM": _names(pc.month, MONTHS),
+    "EEE": _names(_weekday, _SHORT_DAYS),
+    "EEEE": _names(_weekday, DAYS),
+    "a": _names(lambda local: pc.divide(pc.hour(local), 12), ["AM", "PM"]),
+    "M": lambda local: pc.month(local).cast(pa.string()),
+    "d": lambda local: pc.day(local).cast(pa.string()),
+    "H": lambda local: pc.hour(local).cast(pa.string()),
+    "m": lambda local: pc.minute(local).cast(pa.string()),
+    "s": lambda local: pc.second(local).cast(pa.string()),
+}
+_Piece: TypeAlias = "tuple[int, int] | str | Callable[[Any], Any]"
+
+
+def _pieces(pattern: str) -> list[_Piece] | None:
+    """The pattern as slices of `yyyy-MM-dd HH:mm:ss.SSSSSS`, words, and the texts between them."""
+    found: list[_Piece] = []
     for letter, size in parts_of(pattern):
-        place: tuple[int, int] | str | None = letter
+        place: _Piece | None = letter
         if size:
-            place = (20, 20 + size) if letter == "S" and size <= 6 else _PLACES.get(letter * size)
+            letters = letter * size
+            place = _PLACES.get(letters) or _WORDS.get(letters)
+            place = (20, 20 + size) if letter == "S" and size <= 6 else place
         if place is None:
             return None
         found.append(place)
     return found
 
 
-def _sliced(local: Any, pieces: list[tuple[int, int] | str]) -> Any:
+def _sliced(local: Any, pieces: list[_Piece]) -> Any:
     text = local.cast(pa.string())
-    parts = [
-        pa.scalar(piece) if isinstance(piece, str) else pc.utf8_slice_codeunits(text, *piece)
-        for piece in pieces
-    ]
+    parts: list[Any] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(pa.scalar(piece))
+        elif isinstance(piece, tuple):
+            parts.append(pc.utf8_slice_codeunits(text, *piece))
+        else:
+            parts.append(piece(local))
     return pc.binary_join_element_wise(*parts, "")
 
 
@@ -85,7 +125,7 @@ def date_format(call: Call, args: list[Any], frame: Frame) -> Any:
             return pc.utf8_slice_codeunits(local.cast(pa.string()), 0, contiguous[pattern])
         pieces = _pieces(pattern)
         if pieces is not None and any(not isinstance(piece, str) for piece in pieces):
-            return _sliced(local, pieces)
+            return _sliced(broadcast(local, frame.rows), pieces)
     return map_rows(format_java, [local, args[1]], frame, pa.string())
 
 
@@ -251,13 +291,24 @@ def from_unixtime(call: Call, args: list[Any], frame: Frame) -> Any:
 _UNREADABLE = -(2**63)
 
 
+def _seconds_of(local: Any, zone: str) -> Any:
+    """Wall clocks as seconds, the later in an overlap; None where one lies in a gap."""
+    try:
+        found = pc.assume_timezone(local, zone, ambiguous="latest", nonexistent="raise")
+    except pa.ArrowInvalid:
+        return None
+    return pc.divide(found.cast(pa.int64()), 1_000_000)
+
+
 @scalar("UNIX_TIMESTAMP", "s s?", BIGINT)
 def unix_timestamp(call: Call, args: list[Any], frame: Frame) -> Any:
     """Text on the session zone's wall clock; the smallest BIGINT where it cannot be read."""
     if len(args) == 1 or (isinstance(call.args[1], Literal) and call.args[1].value == PLAIN):
         local = _usual(broadcast(args[0], frame.rows))
-        if local is not None and frame.context.time_zone == "UTC":
-            return pc.divide(local.cast(pa.int64()), 1_000_000)
+        if local is not None:
+            found = _seconds_of(local, frame.context.time_zone)
+            if found is not None:
+                return found
     zone = frame.context.zone
 
     def compute(text: str, pattern: str = PLAIN) -> int:
