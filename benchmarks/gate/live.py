@@ -1,12 +1,13 @@
 """The gate against the embedded StarRocks, in real time.
 
-`python -m benchmarks.gate.live` takes about six minutes: compaction every 20 s, then another writer
-for a minute, then no compaction for a minute. It prints a line per phase and fails where a load was
-refused, an interval was more than 1.5 times the floor, or rows were late.
+`python -m benchmarks.gate.live` takes about six minutes: compaction every 20 s, another writer for
+a minute, no compaction for a minute. It prints a line per phase and fails where a load was refused,
+an interval was more than 1.5 times the floor, or rows were late.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import tempfile
@@ -25,8 +26,6 @@ from penstock.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PERIOD_S = 20.0
-LIMIT = 300
 SCRIPT = """
 CREATE TABLE source (id INT, note STRING) WITH ('connector' = 'datagen',
  'rows-per-second' = '200', 'fields.id.min' = '1', 'fields.id.max' = '1000');
@@ -194,29 +193,38 @@ def watch(run: LiveRun, name: str, seconds: float) -> Phase:
     return phase
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the phases; 0 where all held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--period", type=float, default=20.0, help="seconds between compactions")
+    parser.add_argument("--limit", type=int, default=300, help="tablet_max_versions")
+    parsed = parser.parse_args(arguments)
+    return run_phases(parsed.period, parsed.limit)
+
+
+def run_phases(period_s: float, limit: int) -> int:
+    """Run them with the server's settings as given; 0 where all held."""
     with (
         EmbeddedStarRocks(profile="realistic") as server,
         tempfile.TemporaryDirectory() as directory,
     ):
-        run = LiveRun(server, Path(directory), limit=LIMIT, period_s=PERIOD_S)
+        run = LiveRun(server, Path(directory), limit=limit, period_s=period_s)
         try:
             run.until(lambda sink: sink["rows"] > 0 and run.versions > 1, 30)
-            learning = watch(run, "learning", 3 * PERIOD_S)
-            steady = watch(run, "steady", 3 * PERIOD_S)
+            learning = watch(run, "learning", 3 * period_s)
+            steady = watch(run, "steady", 3 * period_s)
             foreign = Foreign(run, per_s=4)
-            crowded = watch(run, "another writer", 3 * PERIOD_S)
+            crowded = watch(run, "another writer", 3 * period_s)
             foreign.end()
             run.set("max_compaction_concurrency", 0)
-            stopped = watch(run, "no compaction", 60)
+            stopped = watch(run, "no compaction", 3 * period_s)
             run.set("max_compaction_concurrency", -1)
-            returning = watch(run, "returning", 2 * PERIOD_S)
-            after = watch(run, "after", 2 * PERIOD_S)
+            returning = watch(run, "returning", 2 * period_s)
+            after = watch(run, "after", 2 * period_s)
             retries = run.sink["retries"]
         finally:
             run.close()
-    floor_s = max(PERIOD_S / (0.1 * LIMIT), 0.2)
+    floor_s = max(period_s / (0.1 * limit), 0.2)
     phases = (learning, steady, crowded, stopped, returning, after)
     held = {
         "no load was refused": retries == 0,
@@ -224,7 +232,7 @@ def main() -> int:
             max(phase.intervals_s) <= 1.5 * floor_s for phase in (steady, crowded, after)
         ),
         "interval grew while compaction stood still": max(stopped.intervals_s) > 1.5 * floor_s,
-        "versions stayed below the limit": all(phase.versions <= LIMIT for phase in phases),
+        "versions stayed below the limit": all(phase.versions <= limit for phase in phases),
         "rows were fresh": all(phase.excess_s <= 1.0 for phase in phases),
     }
     for what, holds in held.items():

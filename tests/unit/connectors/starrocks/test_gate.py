@@ -203,6 +203,51 @@ def test_losing_sight_keeps_the_measured_period() -> None:
     assert gate.status(161_000)["interval_ms"] == 600
 
 
+def test_what_was_seen_long_ago_is_worth_nothing() -> None:
+    gate = FlushGate(GateSettings(), ManualClock())
+    gate.observe(seen(0, [780.0], [780.0]))
+    assert gate.decide(1000).interval_ms > 2000
+    for _ in range(400):
+        gate.published(100.0)
+    assert gate.decide(250_000).hold
+    blind = gate.decide(261_000)
+    assert (blind.interval_ms, blind.reason) == (1300.0, "versions cannot be seen")
+    assert gate.status(261_000)["versions"] is None
+
+
+def test_a_tooth_that_ended_while_nobody_looked_does_not_lengthen_the_period() -> None:
+    state = teeth(100, 120)
+    for step in range(100):
+        state = follow(state, seen(220 + step, [1.0 + step], [221.0 + step]))
+    state = follow(state, seen(920, [60.0], [920.0]))
+    assert state.known[0]
+    assert state.trough_ms[0] == 920_000.0
+    assert state.period_s == 120.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_seen_the_decision_is_a_sane_one(seed: int) -> None:
+    """Replicas that come, go, jump and fall back; polls that are late; clocks that step back."""
+    chance = np.random.default_rng(seed)
+    gate = FlushGate(GateSettings(), ManualClock())
+    now = 0.0
+    for _ in range(300):
+        now += float(chance.choice([1.0, 1.0, 1.0, 50.0, 5000.0, -30.0]))
+        count = int(chance.integers(0, 6))
+        keys = np.sort(chance.choice(8, count, replace=False)).astype(np.int64)
+        counts = chance.integers(1, 1200, count).astype(np.float64)
+        numbers = chance.integers(1, 10_000, count).astype(np.float64)
+        if chance.random() < 0.1:
+            gate.observe(None)
+        else:
+            gate.observe(TabletVersions(1000.0 * now, keys, counts, numbers, gate.own))
+        gate.published(float(chance.exponential(200.0)), versions=int(chance.integers(1, 4)))
+        decision = gate.decide(1000.0 * now)
+        assert 200.0 <= decision.interval_ms <= 900_000.0
+        assert decision.peak is None or decision.peak >= 0
+        assert gate.status(1000.0 * now)["reason"]
+
+
 def test_status_tells_the_decision() -> None:
     gate = FlushGate(GateSettings(), ManualClock())
     gate.observe(seen(0, [40.0, 70.0], [40.0, 70.0]))

@@ -57,7 +57,7 @@ class FlushGate:
         """A poll has come back; None: nothing can be seen any more."""
         with self._lock:
             if seen is None:
-                self._outlook = replace(self._outlook, versions=None, late_since_ms=None)
+                self._outlook = self._outlook.blind()
                 self._sawtooth = None
                 return
             if self._sawtooth is not None and self._sawtooth.seen.scale.share != seen.scale.share:
@@ -92,12 +92,12 @@ class FlushGate:
         """The decision now."""
         with self._lock:
             moment = replace(self._moment, now_ms=now_ms, pressure=self._pressure)
-            outlook_now = self._outlook
-        return decide(outlook_now, self._settings, moment)
+            known = self._outlook
+        return decide(known.at(now_ms), self._settings, moment)
 
     def status(self, now_ms: float) -> dict[str, Any]:
         """The gate's part of a writer's status."""
-        decision, known = self.decide(now_ms), self._outlook
+        decision, known = self.decide(now_ms), self._outlook.at(now_ms)
         return {
             "versions": known.versions,
             "version_limit": known.scale.limit,

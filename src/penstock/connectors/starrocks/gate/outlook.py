@@ -24,6 +24,9 @@ _BRINK_PART = 0.3
 _LEAST_PART = 0.03
 _BUDGET_USED = 0.9
 _NOISE_PER_S = 0.1
+# What was seen is carried on with our own commits for so long, then it is worth nothing.
+_FRESH_PERIODS = 2.0
+_FRESH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Outlook:
         scale: Of the counts, with the limit read from the server.
         versions: The most versions in use on a replica, None where they cannot be seen.
         own: Versions this job had made by then.
+        seen_ms: When that was.
         tight: Versions in use on the replica that leaves the least room for loads.
         since_ms: Since when that replica waits for compaction.
         foreign_per_s: Versions per second that others add to it.
@@ -45,10 +49,22 @@ class Outlook:
     scale: Scale = VERSIONS
     versions: int | None = None
     own: int = 0
+    seen_ms: float = 0.0
     tight: float = 0.0
     since_ms: float = 0.0
     foreign_per_s: float = 0.0
     late_since_ms: float | None = None
+
+    def at(self, now_ms: float) -> Outlook:
+        """What of it still holds: nothing that was seen long ago but the period and the limit."""
+        fresh_ms = 1000.0 * max(_FRESH_PERIODS * self.period_s, _FRESH_S)
+        if self.versions is None or now_ms - self.seen_ms <= fresh_ms:
+            return self
+        return self.blind()
+
+    def blind(self) -> Outlook:
+        """The outlook without sight of versions."""
+        return Outlook(self.period_s, self.scale)
 
     def left_s(self, now_ms: float) -> float:
         """Seconds until the tightest replica is compacted, as far as that can be said."""
@@ -86,7 +102,7 @@ def outlook(state: Sawtooth) -> Outlook:
     """The outlook right after a poll."""
     seen = state.seen
     if not len(seen.keys):
-        return Outlook(state.period_s, seen.scale, own=seen.own)
+        return Outlook(state.period_s, seen.scale)
     now, scale = seen.now_ms, seen.scale
     since_ms = np.nan_to_num(state.since_ms, nan=now)
     waited_s = (now - since_ms) / 1000.0
@@ -101,6 +117,7 @@ def outlook(state: Sawtooth) -> Outlook:
         scale=scale,
         versions=round(float(seen.counts.max())),
         own=seen.own,
+        seen_ms=now,
         tight=float(seen.counts[place]),
         since_ms=float(since_ms[place]),
         foreign_per_s=float(others[place]),

@@ -216,8 +216,8 @@ def _aligned(state: Sawtooth, seen: TabletVersions) -> Sawtooth:
 def _with_tooth(state: Sawtooth, now_ms: float, compacted: NDArray[np.bool_]) -> Floats:
     """The measured periods after the teeth that have just ended.
 
-    A tooth that began with a pause says only how long a period is at most; one whose begin was not
-    seen, how long it is at least.
+    A tooth that began with a pause of loads, or ended in one of polls, says only how long a period
+    is at most; one whose begin was not seen, how long it is at least.
     """
     if not compacted.any():
         return state.teeth_s
@@ -225,7 +225,9 @@ def _with_tooth(state: Sawtooth, now_ms: float, compacted: NDArray[np.bool_]) ->
     typical_s = lower_median(state.teeth_s)
     typical_s = np.where(np.isnan(typical_s), state.period_s, typical_s)
     idle_s = np.nan_to_num((state.pending_ms - state.trough_ms) / 1000.0, nan=np.inf)
-    whole = state.known & ((tooth_s <= typical_s) | (idle_s <= _IDLE_SHARE * tooth_s))
+    unseen_s = (now_ms - state.seen.now_ms) / 1000.0
+    sharp = np.maximum(idle_s, unseen_s) <= _IDLE_SHARE * tooth_s
+    whole = state.known & (sharp | (tooth_s <= typical_s))
     counts = compacted & (whole | (~state.known & (tooth_s > typical_s)))
     tooth_s = np.clip(tooth_s, SHORTEST_PERIOD_S, LONGEST_PERIOD_S)
     shifted = np.column_stack([tooth_s, state.teeth_s[:, :-1]])
