@@ -90,6 +90,7 @@ def test_the_sink_counts_what_it_sends_under_upstreams_names(
     run = LiveRun(server, tmp_path, limit=1000, period_s=2.0, options=options)
     run.until(lambda s: s["last_commit_ms"] is not None and s["rows"] > 400, 20)
     run.close()
+    assert len(run.group._sinks._shared) == 0
     (metrics,) = run.group.metrics().values()
     counted = {name: value for name, value in metrics.items() if not isinstance(value, dict)}
     windows = {name: value for name, value in metrics.items() if isinstance(value, dict)}

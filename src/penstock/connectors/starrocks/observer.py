@@ -43,6 +43,8 @@ _FAILURES_MOST = 3
 # A poll that brings more replicas than this is made less often, in proportion.
 _ROWS_PER_POLL = 2000
 _SLOWEST_POLL = 30
+# The server refuses, or its rows are not those of StarRocks' documents.
+_UNREADABLE = (ConnectorError, ValueError, TypeError, IndexError)
 _NEXT = {Way.BE_TABLETS: Way.SHOW_TABLET}
 
 
@@ -103,10 +105,10 @@ class ClusterObserver:
                 return
             self._looking, self._looked_ms = True, now_ms
         try:
-            self._executor.submit(self._look)
+            # Called too when the pool is shut down before it came to the look.
+            self._executor.submit(self._look).add_done_callback(self._looked)
         except RuntimeError:
-            # The pool is shut down: the job ends.
-            self._looking = False
+            self._looked()
 
     def close(self) -> None:
         """Release the connection, after a look that is under way. May be called twice."""
@@ -119,16 +121,16 @@ class ClusterObserver:
     # On the pool, one look at a time.
 
     def _look(self) -> None:
-        try:
-            with self._lock:
-                tables = list(self._tables.values())
-            self._look_at(tables, self._clock.now_ms())
-        finally:
-            with self._lock:
-                self._looking = False
-                closed = self._closed
-            if closed:
-                self._connection.close()
+        with self._lock:
+            tables = list(self._tables.values())
+        self._look_at(tables, self._clock.now_ms())
+
+    def _looked(self, _: object = None) -> None:
+        with self._lock:
+            self._looking = False
+            closed = self._closed
+        if closed:
+            self._connection.close()
 
     def _look_at(self, tables: list[_Table], now_ms: int) -> None:
         for table in tables:
@@ -149,7 +151,7 @@ class ClusterObserver:
             return
         try:
             found = read_ids(self._connection, {table.name for table in tables})
-        except ConnectorError as error:
+        except _UNREADABLE as error:
             self._failed(tables, error)
             return
         for table in tables:
@@ -185,7 +187,7 @@ class ClusterObserver:
         own = {id(gate): gate.own for table in tables for gate in table.gates}
         try:
             rows_of = read(tables)
-        except ConnectorError as error:
+        except _UNREADABLE as error:
             self._failed(tables, error)
             return 0
         for table in tables:
@@ -214,15 +216,18 @@ class ClusterObserver:
     def _shown(self, tables: list[_Table]) -> dict[Name, list[ReplicaRow]]:
         return show_tablets(self._connection, tables[0].name)
 
-    def _failed(self, tables: list[_Table], error: ConnectorError) -> None:
+    def _failed(self, tables: list[_Table], error: Exception) -> None:
         """A cluster that is down tells nothing about the way; one that refuses does."""
-        if error.code == "starrocks-unreachable":
-            return
+        detail, denied = str(error), False
+        if isinstance(error, ConnectorError):
+            if error.code == "starrocks-unreachable":
+                return
+            detail = error.detail
+            denied = not error.retryable or "denied" in detail.lower()
         for table in tables:
             table.failures += 1
-            denied = not error.retryable or "denied" in error.detail.lower()
             if denied or table.failures >= _FAILURES_MOST:
-                self._step_down(table, error.detail)
+                self._step_down(table, detail)
 
     def _vanished(self, table: _Table) -> None:
         """No rows: the table was made anew under another id, or the user may not see it."""

@@ -25,18 +25,24 @@ class Inline(Executor):
 
     def __init__(self, *, later: bool = False) -> None:
         self.later = later
-        self.calls: list[Callable[[], object]] = []
+        self.calls: list[tuple[Future[Any], Callable[[], object]]] = []
 
     def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.calls.append(call)
+        future: Future[Any] = Future()
+        self.calls.append((future, call))
         if not self.later:
             self.run()
-        return Future()
+        return future
 
     def run(self) -> None:
         calls, self.calls = self.calls, []
-        for call in calls:
+        for future, call in calls:
             call()
+            future.set_result(None)
+
+    def cancel(self) -> None:
+        for future, _ in self.calls:
+            future.cancel()
 
 
 class Cluster:
@@ -238,6 +244,24 @@ def test_a_close_during_a_look_closes_the_connection_after_it() -> None:
     assert rig.cluster.closed == 1
     rig.pass_seconds(5)
     assert not rig.pool.calls
+
+
+def test_a_look_the_pool_never_came_to_does_not_keep_the_connection() -> None:
+    rig = Rig(later=True)
+    rig.gate()
+    rig.pass_seconds(1)
+    rig.observer.close()
+    rig.pool.cancel()
+    assert rig.cluster.closed == 1
+
+
+def test_rows_that_make_no_sense_are_given_up() -> None:
+    rig = Rig()
+    gate = rig.gate()
+    rig.cluster.tablets[1] = [(10, 100, None, 50)]  # type: ignore[list-item]
+    rig.pass_seconds(10)
+    assert rig.cluster.count("be_tablets") == 3
+    assert versions(gate) == 42
 
 
 def test_the_last_user_closes_what_is_shared() -> None:
