@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from tests.conformance.score import function_cases, parser_cases, scalar_cases, summary
+from tests.conformance.score import (
+    function_cases,
+    observations,
+    parser_cases,
+    scalar_cases,
+    summary,
+)
 
-RUNS = {"parser": parser_cases, "functions": function_cases, "scalars": scalar_cases}
+RUNS = {
+    "parser": parser_cases,
+    "functions": function_cases,
+    "scalars": scalar_cases,
+    "observations": observations,
+}
 
 
 def show(text: str) -> None:

@@ -11,12 +11,14 @@ import pyarrow as pa
 from tests.conformance.cases import read, type_of, value_of
 
 from penstock.errors import DataError, PenstockError, SqlError, UnsupportedFeatureError
-from penstock.expressions import EvalContext, arrow_type, evaluate
+from penstock.expressions import EvalContext, Expr, arrow_type, evaluate, filter_mask
 from penstock.functions import resolve_cast
 from penstock.planner.bind.expressions import bind
 from penstock.planner.bind.scope import Scope, ScopeColumn
-from penstock.sql import parse_expression, parse_script
-from penstock.types import STRING, DataType
+from penstock.planner.physical.values import ValuesSource
+from penstock.session import Session
+from penstock.sql import parse_expression, parse_script, tree
+from penstock.types import STRING, DataType, TypeRoot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -169,6 +171,63 @@ def parser_cases() -> Iterator[Verdict]:
 def _parsed(row: dict[str, Any]) -> str:
     parse_script(row["sql"])
     return "ok"
+
+
+def observations() -> Iterator[Verdict]:
+    """Queries over written rows run on real Flink 2.2.1: types and rows, or that they fail."""
+    for group in read("flink-oracle/flink_2_2_1_observations.jsonl"):
+        zone = group["config"].get("table.local-time-zone", "UTC")
+        for number, row in enumerate(group["statements"]):
+            if row["sql"].upper().startswith(("SELECT", "VALUES", "WITH")) and "explain" not in row:
+                case = {**row, "id": f"{group['group']}-{number}", "zone": zone}
+                wanted = "error:" if "error" in row else _observed(row["schema"], row["rows"])
+                yield judge("observations", case, group["group"], wanted, _query_text)
+
+
+def _observed(schema: list[list[str]], rows: list[list[str | None]]) -> str:
+    types = ", ".join(kind.replace("VARCHAR(2147483647)", "STRING") for _, kind in schema)
+    types = types.replace("VARBINARY(2147483647)", "BYTES").replace(" *PROCTIME*", "")
+    types = re.sub(r"TIMESTAMP\((\d)\) WITH LOCAL TIME ZONE", r"TIMESTAMP_LTZ(\1)", types)
+    texts = [[text and _plain(text) for text in row[1:]] for row in rows]
+    return f"{types} | {sorted(map(str, texts))}"
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[t ])?(\d\d:\d\d)(:\d\d)?(\.\d+)?z?", re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """Lower case; moments as Java's and SQL's texts agree on them."""
+    found = _MOMENT.fullmatch(text)
+    if not found:
+        return text.lower()
+    date, clock, seconds, fraction = found.groups(default="")
+    return f"{date[:10]} {clock}{seconds or ':00'}{fraction.rstrip('0.')}".lower()
+
+
+def _query_text(row: dict[str, Any]) -> str:
+    """Types and rows of a query whose rows are written in it."""
+    statement = parse_script(row["sql"]).statements[0]
+    assert isinstance(statement, tree.QueryStatement)
+    relation = Session({"table.local-time-zone": row["zone"]}).planner.query(statement.query)
+    source = getattr(relation.node, "source", None)
+    if not isinstance(source, ValuesSource):
+        raise UnsupportedFeatureError("not over written rows", statement.span)
+    context = EvalContext(row["zone"], NOW_MS)
+    batch = source.rows
+    if relation.condition is not None:
+        batch = batch.filter(filter_mask(relation.condition, batch, context))
+    columns = [_texts(expr, batch, context) for expr in relation.projections]
+    rows = [list(texts) for texts in zip(*columns, strict=True)]
+    schema = [[column.name, column.type.sql()] for column in relation.columns]
+    return _observed(schema, [["+I", *texts] for texts in rows])
+
+
+def _texts(expr: Expr, batch: pa.RecordBatch, context: EvalContext) -> list[str | None]:
+    if expr.type.root in {TypeRoot.BINARY, TypeRoot.VARBINARY}:
+        found = evaluate([expr], batch, context)[0].to_pylist()
+        return [None if value is None else f"x'{value.hex()}'" for value in found]
+    texts = evaluate([resolve_cast(expr, STRING)], batch, context)[0]
+    return list(texts.to_pylist())
 
 
 def summary(verdicts: Iterable[Verdict]) -> str:

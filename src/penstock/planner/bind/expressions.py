@@ -17,6 +17,7 @@ from penstock.functions.resolve import (
 )
 from penstock.planner.bind.literals import bind_integer, bind_interval, bind_literal
 from penstock.sql import tree as ast
+from penstock.sql.parser.functions import FUNCTION_HINTS
 from penstock.types import CHAR, STRING
 
 if TYPE_CHECKING:
@@ -28,6 +29,19 @@ VAR_SAMP VARIANCE ARRAY_AGG JSON_OBJECTAGG JSON_ARRAYAGG GROUPING GROUPING_ID SI
 APPROX_COUNT_DISTINCT ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD CUME_DIST PERCENT_RANK PERCENTILE
 """
 AGGREGATES = frozenset(_AGGREGATES.split())
+
+
+_NOT_YET = frozenset(
+    [
+        "PARSE_JSON",
+        "TRY_PARSE_JSON",
+        "OBJECT_OF",
+        "OBJECT_UPDATE",
+        "ML_PREDICT",
+        "CURRENT_WATERMARK",
+    ]
+)
+"""Scalar functions of Flink that Penstock knows and does not run."""
 
 
 def unsupported(what: str, node: ast.Node, hint: str = "") -> UnsupportedFeatureError:
@@ -203,6 +217,8 @@ def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
         return _json(node, scope)
     if node.clauses:
         raise unsupported(f"{node.clauses[0].kind} in {name}", node.clauses[0])
+    if name in _NOT_YET:
+        raise unsupported(f"function {name}", node)
     if name == "JSON":
         raise ValidationError(
             "function JSON may only stand directly in JSON_OBJECT or JSON_ARRAY", node.span
@@ -212,4 +228,11 @@ def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
     if name == "PROCTIME" and name not in function_names():
         return resolve_function("CURRENT_TIMESTAMP", [], node.span)
     args = [bind(argument, scope) for argument in node.arguments]
+    if name in FUNCTION_HINTS and name not in function_names():
+        raise ValidationError(
+            f'function "{name}" does not exist',
+            node.span,
+            code="unknown-function",
+            hint=FUNCTION_HINTS[name],
+        )
     return resolve_function(name, args, node.span)

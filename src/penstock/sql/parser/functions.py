@@ -38,7 +38,7 @@ _JSON_WORDS = """
 """
 _JSON = frozenset(_JSON_WORDS.split())
 FUNCTION_HINTS = {
-    "LENGTH": "Use CHAR_LENGTH(x) for characters or OCTET_LENGTH(x) for bytes.",
+    "LENGTH": "Use CHAR_LENGTH(x).",
     "NVL": "Use COALESCE(a, b) or IFNULL(a, b).",
     "ISNULL": "Use x IS NULL.",
     "STR_TO_DATE": "Use TO_DATE or TO_TIMESTAMP with a Java pattern such as 'yyyy-MM-dd'.",

@@ -97,6 +97,8 @@ class QueryParser(RelationParser):
         distinct = self.one_of("DISTINCT", "ALL") == "DISTINCT"
         items = self.list_of(self._item)
         from_ = self.from_clause() if self.accept("FROM") else None
+        if from_ is None and self.current.upper in ("WHERE", "GROUP"):
+            self.fail("FROM", hint="Flink filters and groups the rows of a FROM clause only.")
         where = self.where()
         group_by: tuple[Expression, ...] | None = None
         if self.accept("GROUP", "BY"):
