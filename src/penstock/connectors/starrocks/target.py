@@ -24,6 +24,11 @@ _COLUMNS = (
     "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION"
 )
 
+_KEY = (
+    "SELECT TABLE_MODEL, PRIMARY_KEY FROM information_schema.tables_config "
+    "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TargetColumn:
@@ -179,9 +184,26 @@ def read_columns(connection: TargetConnection, database: str, table: str) -> lis
     rows = connection.query(_COLUMNS, (database, table))
     if not rows:
         raise missing_table(database, table)
-    return [
+    columns = [
         TargetColumn(str(name), str(type_), str(key or "").upper()) for name, type_, key in rows
     ]
+    if any(column.key for column in columns):
+        return columns
+    # Some shared-data clusters leave COLUMN_KEY empty; deletes would be lost without a word.
+    # (flink-connector-starrocks, issue 364)
+    keys = _primary_key_of(connection, database, table)
+    return [
+        TargetColumn(column.name, column.type, "PRI") if column.name.lower() in keys else column
+        for column in columns
+    ]
+
+
+def _primary_key_of(connection: TargetConnection, database: str, table: str) -> set[str]:
+    """Lower-case names of the primary key's columns, as the table's configuration has them."""
+    rows = connection.query(_KEY, (database, table))
+    if not rows or not str(rows[0][0]).upper().startswith("PRI"):
+        return set()
+    return {name.strip(" `").lower() for name in str(rows[0][1] or "").split(",")}
 
 
 def missing_table(database: str, table: str) -> ValidationError:

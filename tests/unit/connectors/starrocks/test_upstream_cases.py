@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[4]))
 from tests.unit.connectors.starrocks.target_table import TargetTable
 
+from penstock.connectors.starrocks.target import TargetConnection, read_columns
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
 from penstock.errors import DataError, ValidationError
 from penstock.types import (
@@ -381,3 +382,20 @@ def test_a_key_declared_over_a_table_without_is_no_error(tables: Tables) -> None
     assert rows(table) == FULL
     with pytest.raises(DataError, match="without primary key"):
         table.load(schema("c0", "c1", "c2", key="c0"), FULL, kinds=["+I", "-D"])
+
+
+@pytest.mark.parametrize(("ddl", "keys"), [(PK, ["PRI", "", ""]), (DUP, ["", "", ""])])
+def test_a_primary_key_is_found_where_columns_do_not_tell(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, ddl: str, keys: list[str]
+) -> None:
+    table = tables(ddl)
+    ask = TargetConnection.query
+
+    def query(self: TargetConnection, sql: str, args: Any = ()) -> list[tuple[Any, ...]]:
+        found = ask(self, sql, args)
+        return [(*row[:2], "") for row in found] if "COLUMN_KEY" in sql else found
+
+    monkeypatch.setattr(TargetConnection, "query", query)
+    connection = TargetConnection(table.options())
+    assert [column.key for column in read_columns(connection, "d", "t")] == keys
+    connection.close()
