@@ -69,6 +69,7 @@ class Oracle:
             columns = result.getResolvedSchema().getColumns()
             types = [_short(c.getDataType().getLogicalType().asSummaryString()) for c in columns]
             convert, rows = result.getRowDataToStringConverter(), result.collectInternal()
+            rows.hasNext()  # waits, and raises what failed; py4j's next() would hide it
             row = rows.next()
             values = convert.convert(row)
             nulls = [row.isNullAt(i) for i in range(len(exprs))]

@@ -66,6 +66,10 @@ class CreateParser(QueryParser):
             "EXTERNAL": "Write CREATE TABLE .. WITH ('connector' = ..).",
             "SCHEMA": "Write CREATE DATABASE.",
             "ROUTINE": "Write CREATE TABLE .. WITH ('connector' = ..) and INSERT INTO ..",
+            "PIPE": "Write CREATE TABLE .. WITH ('connector' = ..) and INSERT INTO ..",
+            "SOURCE": "Write CREATE TABLE .. WITH ('connector' = ..).",
+            "SINK": "Write CREATE TABLE .. WITH ('connector' = ..) and INSERT INTO ..",
+            "MATERIALIZED": "Write INSERT INTO .. SELECT ..; its results are kept up to date.",
             "INDEX": "Indexes belong to the database behind a table, create them there.",
         }.get(self.current.upper, "")
 
@@ -202,6 +206,10 @@ class CreateParser(QueryParser):
             "ENGINE": "Engine, charset and properties belong to the target database; "
             "here a table is described by WITH ('connector' = ..).",
             "DUPLICATE": "Write PRIMARY KEY (..) NOT ENFORCED inside the parentheses.",
+            "STORED": "Write WITH ('connector' = 'filesystem', 'format' = ..).",
+            "ROW": "Write WITH ('connector' = 'filesystem', 'format' = ..).",
+            "LOCATION": "Write WITH ('connector' = 'filesystem', 'path' = ..).",
+            "TBLPROPERTIES": "Write WITH ('key' = 'value').",
             "PROPERTIES": "Write WITH ('key' = 'value').",
             "AUTO_INCREMENT": "Leave AUTO_INCREMENT out.",
             "PRIMARY": "Write PRIMARY KEY (..) NOT ENFORCED inside the parentheses.",
