@@ -89,6 +89,21 @@ def test_a_row_without_a_partition_is_filtered(db: Database) -> None:
     assert "low" not in db.partitions()
 
 
+@pytest.mark.parametrize(
+    ("every", "text"),
+    [
+        ('START ("1") END ("9") EVERY (0)', "must be greater than 0"),
+        ('START ("1") END ("x") EVERY (1)', "Invalid batch partition"),
+        ('START ("1") END ("99999") EVERY (1)', "should not exceed:4096"),
+        ("PARTITION a VALUES LESS THAN", "Unexpected input"),
+    ],
+)
+def test_clauses_that_are_refused(db: Database, every: str, text: str) -> None:
+    statement = f"CREATE TABLE t (k INT) DUPLICATE KEY (k) PARTITION BY RANGE(k) ({every})"
+    with pytest.raises(pymysql.MySQLError, match=text):
+        db.ask(statement)
+
+
 def test_partitions_appear_with_their_first_row(db: Database) -> None:
     db.ask(
         "CREATE TABLE t (ts DATETIME NOT NULL, id INT NOT NULL) PRIMARY KEY (ts, id)"

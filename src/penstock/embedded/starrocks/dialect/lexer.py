@@ -192,6 +192,12 @@ class Cursor:
             raise self.unexpected("a string")
         return self.advance().value
 
+    def integer(self) -> int:
+        """A whole number."""
+        if not self.token.value.isdecimal() or len(self.token.value) > 18:
+            raise self.unexpected("INTEGER_VALUE")
+        return int(self.advance().value)
+
     def group(self) -> str:
         """The text between matching parentheses, from the `(` at the cursor."""
         if not self.peeks("("):

@@ -118,6 +118,8 @@ class Connection:
             self._stream.send(error_packet(error.number, error.state, error.message))
         except ConnectionError:
             raise
+        except (struct.error, IndexError):
+            self._stream.send(error_packet(1835, "HY000", "Malformed communication packet."))
         except Exception as error:
             log.exception("statement failed with a bug", extra={"connection": self._number})
             self._stream.send(error_packet(1064, "HY000", f"Internal error: {error}"))

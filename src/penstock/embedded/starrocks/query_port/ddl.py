@@ -274,7 +274,7 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
             else:
                 cursor.expect("RANDOM")
             if cursor.accept("BUCKETS"):
-                buckets = int(cursor.advance().value)
+                buckets = cursor.integer()
         elif cursor.accept("ORDER", "BY"):
             order_by = cursor.names()
         elif cursor.accept("ROLLUP"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from penstock.embedded.starrocks.dialect.failure import analysis_error
 from penstock.embedded.starrocks.partitions import (
@@ -15,6 +16,7 @@ from penstock.embedded.starrocks.partitions import (
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.dialect.lexer import Cursor
 
+_BATCH_MAX: Final = 4096
 Partitions = tuple[PartitionBy, list[PartitionDef]]
 
 
@@ -107,13 +109,19 @@ def parse_partitions(
         end = _values(cursor)[0]
         cursor.expect("EVERY")
         cursor.expect("(")
-        count, unit = (
-            _interval(cursor) if cursor.peeks("INTERVAL") else (int(cursor.advance().value), "")
-        )
+        count, unit = _interval(cursor) if cursor.peeks("INTERVAL") else (cursor.integer(), "")
         cursor.expect(")")
         if unit and unit not in TIME_FORMATS:
             raise analysis_error(f"Unsupported partition interval unit {unit}")
-        return list(every(start, end, count, unit))
+        if count < 1:
+            raise analysis_error("The interval of EVERY must be greater than 0")
+        try:
+            made = list(islice(every(start, end, count, unit), _BATCH_MAX + 1))
+        except ValueError as error:
+            raise analysis_error(f"Invalid batch partition: {error}") from error
+        if len(made) > _BATCH_MAX:
+            raise analysis_error(f"The number of batch partitions should not exceed:{_BATCH_MAX}")
+        return made
     cursor.expect("PARTITION")
     cursor.accept("IF", "NOT", "EXISTS")
     name = cursor.name()

@@ -45,7 +45,7 @@ def _tablet_row(tablet: TabletRow) -> list[Any]:
 def show_tablet(queries: Queries, cursor: Cursor) -> Rows:
     """SHOW TABLET FROM table [PARTITION (p, ...)], SHOW TABLET id."""
     if not cursor.accept("FROM"):
-        return _one_tablet(queries, int(cursor.advance().value))
+        return _one_tablet(queries, cursor.integer())
     table = queries.table(*cursor.qualified())
     chosen = [partition.name for partition in table.partitions]
     if cursor.accept("PARTITION") or cursor.accept("PARTITIONS"):
