@@ -19,7 +19,7 @@ from penstock.connectors.starrocks.load_api import (
 )
 from penstock.connectors.starrocks.outbox import EntryKind, Frame, Outbox
 from penstock.errors import CheckpointError, ConnectorError, PenstockError
-from penstock.wire.stream_load import LoadAnswer, LoadState
+from penstock.wire.stream_load import LoadAnswer, LoadState, sanitized_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -371,3 +371,8 @@ def check_rows(
         raise api.bad_data(
             f"StarRocks took {answer.loaded_rows} of {rows} rows for {api.name}", label, answer
         )
+    if answer.filtered_rows:
+        # Without the rows themselves: a log is no place for data.
+        log = sanitized_log(api.error_log(answer.error_url))
+        text = "%d of %d rows for %s were left out, as 'max_filter_ratio' allows: %s"
+        _LOG.warning(text, answer.filtered_rows, rows, api.name, log)

@@ -150,6 +150,20 @@ def test_a_publish_timeout_does_not_wait_for_visibility(tmp_path: Path) -> None:
         table.close()
 
 
+def test_rows_left_out_by_the_filter_ratio_are_told_without_their_data(
+    server: EmbeddedStarRocks, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = TargetTable(server, DDL.replace("STRING", "VARCHAR(3)"))
+    with WholeSink(table, SCHEMA, tmp_path, **{"sink.properties.max_filter_ratio": "0.5"}) as sink:
+        sink.write([*ROWS, (3, "geheim")])
+        sink.flush()
+    assert table.sql("SELECT * FROM d.t ORDER BY id") == ROWS
+    assert "1 of 3 rows for d.t were left out" in caplog.text
+    assert "(name = name, pos = 1) is out of range" in caplog.text
+    assert "geheim" not in caplog.text
+    table.close()
+
+
 def test_loads_use_their_connections_again(table: TargetTable, tmp_path: Path) -> None:
     with WholeSink(table, SCHEMA, tmp_path) as sink:
         sink.write(ROWS)
