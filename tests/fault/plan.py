@@ -124,7 +124,9 @@ def _moment(chance: random.Random, trigger: str) -> Moment:
         case "writing":
             return Moment(trigger, chance.randint(0, 2), chance.uniform(0.0, 0.004))
         case "manifest":
-            return Moment(trigger, chance.randint(0, 3), chance.uniform(0.0, 0.4))
+            # Half of them before the commits can be visible.
+            longest = chance.choice([0.03, 0.4])
+            return Moment(trigger, chance.randint(0, 3), chance.uniform(0.0, longest))
         case "stop":
             return Moment(trigger, chance.randint(0, 1), chance.uniform(0.0, 1.0))
     raise AssertionError(trigger)
