@@ -102,6 +102,9 @@ def test_be_tablets_has_a_row_per_replica(server: EmbeddedStarRocks, ask: Any) -
     table = server.store.table("d", "t")
     ask("INSERT INTO d.t VALUES " + ", ".join(f"({number}, 'x')" for number in range(1000)))
     finish(server, "one")
+    versions = f"FROM information_schema.be_tablets WHERE TABLE_ID = {table.table_id}"
+    assert ask(f"SELECT MAX(NUM_VERSION), MAX(NUM_ROWSET) {versions}") == [(3, 3)]
+    assert server.store.tablets._counted == {}  # a poll of versions reads no rows
     rows = ask(
         "SELECT BE_ID, PARTITION_ID, TABLET_ID, NUM_VERSION, MAX_VERSION, NUM_ROW, TYPE"
         f" FROM information_schema.be_tablets WHERE TABLE_ID = {table.table_id}"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.store import Store
     from penstock.embedded.starrocks.users import Users
 
+_ROW_COUNTS: Final = re.compile(r"\*|num_row\b|data_size", re.IGNORECASE)
 _CURRENT_VERSION: Final = re.compile(r"\bcurrent_version(?=\s*\()", re.IGNORECASE)
 
 
@@ -57,6 +58,7 @@ class Queries:
         self.database = ""
         self.variables = settings.variables()
         self._cursor: Any = None
+        self._counts_rows = True
 
     @property
     def cursor(self) -> Any:
@@ -123,7 +125,7 @@ class Queries:
             table = self.table(database, name)
             self.users.check(self.user, "SELECT", table.db, table.name)
             return self.store.physical(table.db, table.name)
-        found = system_table(self.store, name)
+        found = system_table(self.store, name, counted=self._counts_rows)
         if found is None:
             raise unknown_table("information_schema", name)
         registered = f"__information_schema_{name.lower()}"
@@ -164,6 +166,7 @@ class Queries:
     def arrow(self, text: str) -> pa.Table:
         """Runs a query; columns have the names the user gave and types MySQL knows."""
         tree: Any = parse(_spelled(text))
+        self._counts_rows = _ROW_COUNTS.search(text) is not None
         relation = self.cursor.sql(to_duckdb(tree, self.facts(), self.resolve))
         kinds = [str(kind) for kind in relation.types]
         table: pa.Table = relation.to_arrow_table()

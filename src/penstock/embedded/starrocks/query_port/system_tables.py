@@ -180,7 +180,7 @@ def _tables_config(store: Store) -> pa.Table:
     return _build(columns, rows)
 
 
-def _be_tablets(store: Store) -> pa.Table:
+def _be_tablets(store: Store, *, counted: bool = True) -> pa.Table:
     columns: Columns = {
         "BE_ID": _LONG, "TABLE_ID": _LONG, "PARTITION_ID": _LONG, "TABLET_ID": _LONG,
         "NUM_VERSION": _LONG, "MAX_VERSION": _LONG, "MIN_VERSION": _LONG, "NUM_ROWSET": _LONG,
@@ -197,7 +197,7 @@ def _be_tablets(store: Store) -> pa.Table:
             _TABLET_TYPES[table.keys_type], where, 0, 0, 0, "HDD", tablet.num_version,
         )
         for table in store.all_tables()
-        for tablet in store.tablets.rows(table)
+        for tablet in store.tablets.rows(table, counted=counted)
     ]  # fmt: skip
     return _build(columns, rows)
 
@@ -361,7 +361,15 @@ def system_tables() -> list[str]:
     return sorted(_BUILDERS)
 
 
-def system_table(store: Store, name: str) -> pa.Table | None:
-    """A table of information_schema as it is now; none if there is none of this name."""
+def system_table(store: Store, name: str, *, counted: bool = True) -> pa.Table | None:
+    """A table of information_schema as it is now; none if there is none of this name.
+
+    Args:
+        store: What it is about.
+        name: Its name.
+        counted: Whether the rows of each tablet are wanted, which reads a changed table.
+    """
+    if name.lower() == "be_tablets":
+        return _be_tablets(store, counted=counted)
     builder = _BUILDERS.get(name.lower())
     return None if builder is None else builder(store)
