@@ -123,6 +123,22 @@ def test_partitions_appear_with_their_first_row(db: Database) -> None:
         db.ask("INSERT INTO t VALUES ('2025-01-01 00:00:00', 1)")
 
 
+def test_dynamic_partitions_begin_today(db: Database) -> None:
+    db.ask(
+        "CREATE TABLE t (dt DATE NOT NULL, n INT) DUPLICATE KEY (dt) PARTITION BY RANGE(dt) ()"
+        " DISTRIBUTED BY HASH(dt) PROPERTIES ('dynamic_partition.enable' = 'true',"
+        " 'dynamic_partition.time_unit' = 'DAY', 'dynamic_partition.end' = '2',"
+        " 'dynamic_partition.prefix' = 'd', 'dynamic_partition.start' = '-7')"
+    )
+    names = sorted(db.partitions())
+    assert len(names) == 3
+    assert all(len(name) == 9 and name.startswith("d20") for name in names)
+    db.ask("INSERT INTO t SELECT curdate(), 1")
+    assert db.partitions()[names[0]] == (2, 1)
+    with pytest.raises(pymysql.MySQLError, match="out of partition ranges"):
+        db.ask("INSERT INTO t VALUES ('2001-01-01', 1)")
+
+
 def test_lists_declared_and_automatic(db: Database) -> None:
     db.ask(
         "CREATE TABLE t (city VARCHAR(20) NOT NULL, n INT) DUPLICATE KEY (city)"

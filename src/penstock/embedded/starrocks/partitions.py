@@ -155,11 +155,12 @@ def made_partition(table: TableDef, name: str, sample: list[Any]) -> PartitionDe
         return PartitionDef(name, values=[["NULL" if v is None else str(v) for v in sample]])
     if sample[0] is None:
         return PartitionDef(name, upper=["0000-01-02"])
-    lower = _floor(sample[0], by.unit)
+    lower = floor_to(sample[0], by.unit)
     return PartitionDef(name, lower=[str(lower)], upper=[str(add_units(lower, 1, by.unit))])
 
 
-def _floor(value: Any, unit: str) -> Any:
+def floor_to(value: Any, unit: str) -> Any:
+    """The begin of the unit a date or time is in."""
     if isinstance(value, dt.datetime):
         clock = {"minute": 2, "hour": 1}.get(unit, 0)
         floor = value.replace(

@@ -9,7 +9,9 @@ from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_err
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
+from penstock.embedded.starrocks.query_port.partition_clause import dynamic_partitions
 from penstock.embedded.starrocks.query_port.results import Done
+from penstock.embedded.starrocks.query_port.system_tables import moment
 from penstock.embedded.starrocks.query_port.type_names import starrocks_type
 from penstock.embedded.starrocks.query_port.user_admin import create_user, drop_user
 from penstock.embedded.starrocks.query_port.view_statements import create_view, drop_view
@@ -84,6 +86,13 @@ def _create_table(queries: Queries, clause: CreateTableClause) -> Done:
     by, declared = clause.partition or (None, [])
     if by is not None:
         by.columns = [_spelling(columns, name) for name in by.columns]
+        today = moment(queries.store.clock.now_ms())
+        assert today is not None
+        known = {partition.name for partition in declared}
+        made = dynamic_partitions(clause.properties, today.date())
+        declared += [partition for partition in made if partition.name not in known]
+        if made and by.kind == "TIME":
+            by.kind, by.unit = "RANGE", ""
     table = TableDef(
         db=database,
         name=clause.name,

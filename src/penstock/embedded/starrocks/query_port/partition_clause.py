@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +13,9 @@ from penstock.embedded.starrocks.partitions import (
     TIME_FORMATS,
     PartitionBy,
     PartitionDef,
+    add_units,
     every,
+    floor_to,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +47,32 @@ def parse_partition_by(cursor: Cursor) -> Partitions:
     if is_group:
         cursor.expect(")")
     return by, _declared(cursor, by)
+
+
+def dynamic_partitions(properties: Mapping[str, str], today: dt.date) -> list[PartitionDef]:
+    """The partitions that `dynamic_partition.*` makes from today on; none if it is not enabled.
+
+    They are made when the table is; this server adds no more as time goes by.
+
+    Raises:
+        QueryError: A property is missing or not of its form.
+    """
+    found = {
+        key.removeprefix("dynamic_partition."): value
+        for key, value in properties.items()
+        if key.startswith("dynamic_partition.")
+    }
+    if not found or found.get("enable", "true").lower() != "true":
+        return []
+    unit, end = found.get("time_unit", "").lower(), found.get("end", "")
+    if unit not in ("day", "week", "month", "year"):
+        raise analysis_error("Must assign dynamic_partition.time_unit properties: DAY, WEEK, ...")
+    if not end.isdecimal() or int(end) < 1:
+        raise analysis_error("Must assign dynamic_partition.end properties")
+    start = floor_to(today, unit)
+    made = every(str(start), str(add_units(start, int(end) + 1, unit)), 1, unit)
+    prefix = found.get("prefix", "p")
+    return [replace(partition, name=prefix + partition.name[1:]) for partition in made]
 
 
 def _names(cursor: Cursor) -> list[str]:
