@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -32,6 +33,8 @@ class FakeStarRocks:
         # Operation -> what to do instead; popped by call.
         self.faults: dict[str, list[Any]] = {}
         self.lock = threading.Lock()
+        # Called with an operation and "before" or "after" its work; true drops the connection.
+        self.watch: Callable[[str, str], bool] = lambda _operation, _when: False
         self.be = self._serve(is_be=True)
         self.fe = self._serve(is_be=False)
 
@@ -123,6 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         label = headers.get("label", "")
         with fake.lock:
             fake.calls.append(f"{operation} {label}".strip())
+            if fake.watch(operation, "before"):
+                self.close_connection = True
+                return
             fault = fake.fault(operation)
             answer = None
             if fault != "refuse-before" and not isinstance(fault, dict):
@@ -131,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = fault
                 if operation == "load":
                     fake.txns[label].state = "ABORTED"
+            if fake.watch(operation, "after"):
+                fault = "drop"
         if isinstance(fault, str):
             self.close_connection = True
             return
@@ -147,6 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
             txn = fake.txns.get(parse_qs(query)["label"][0])
             return {"status": "OK", "state": txn.state if txn else "UNKNOWN"}
         if operation == "_stream_load":
+            before = fake.txns.get(label)
+            if before is not None and before.state == "VISIBLE":
+                used = {"Status": "Label Already Exists", "ExistingJobStatus": "FINISHED"}
+                return {**used, "Message": f"Label [{label}] has already been used."}
             fake.txns[label] = txn = Txn(1, "VISIBLE", [body], [headers])
             return {"Status": "Success", "Message": "OK", "NumberLoadedRows": len(txn.rows)}
         if not fake.transactions:
