@@ -8,7 +8,7 @@ SEEDS ?= 10
 SERVER ?=
 KIND ?=
 
-.PHONY: interop-jdbc install test check lint types unit test-servers demo bench fault gate clean
+.PHONY: interop-jdbc install test check lint types unit test-servers demo bench refused fault gate clean
 
 install: .venv/installed
 
@@ -38,6 +38,9 @@ test: check test-servers
 
 demo: install
 	$(BIN)/penstock demo $(ARGS)
+
+refused: install test-servers
+	$(BIN)/python -m benchmarks.refused $(ARGS)
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)

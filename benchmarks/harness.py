@@ -58,11 +58,12 @@ class Penstock:
         state = folder / "state"
         self.began = time.monotonic()
         self._log = folder / "penstock.log"
-        self.process = subprocess.Popen(
-            [*PENSTOCK, "run", str(path), "--quiet", "--fresh", "--state-dir", str(state)],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stderr=self._log.open("wb"),
-        )
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*PENSTOCK, "run", str(path), "--quiet", "--fresh", "--state-dir", str(state)],
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stderr=log,
+            )
         self.usage = Usage(psutil.Process(self.process.pid))
 
     def __enter__(self) -> Penstock:

@@ -112,7 +112,18 @@ class Source:
 
     def execute(self, sql: str) -> int:
         with self.client.cursor() as cursor:
-            return cursor.execute(sql)
+            return int(cursor.execute(sql))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows, from a client of its own."""
+        client = self.connect()
+        try:
+            with client.cursor() as cursor:
+                cursor.execute("USE bench")
+                cursor.execute(sql)
+                return list(cursor.fetchall())
+        finally:
+            client.close()
 
     def source(self, name: str, table: str, columns: str, **options: str) -> str:
         """DDL of its source."""
