@@ -70,7 +70,9 @@ def command(seconds: float, rows: int, as_json: bool) -> None:  # noqa: FBT001
     Starts a real MySQL-protocol server and the embedded StarRocks, both on free ports, both gone
     afterwards. Exit code 0 only when both sides are equal.
     """
-    with ExitStack() as stack:
+    from penstock.cli.signals import unwind_on_sigterm
+
+    with unwind_on_sigterm(), ExitStack() as stack:
         verdict = _demo(stack, seconds, rows, quiet=as_json)
     click.echo(verdict.as_json() if as_json else _text(verdict))
     sys.exit(0 if verdict.equal else 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,3 +59,20 @@ def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> I
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def unwind_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the command as an exit does: what was started is stopped on the way out."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        sys.exit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
