@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import datagen, encode, mysql
+from benchmarks.decoder import decoder
 from benchmarks.harness import as_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ ALL: dict[str, Benchmark] = {
     "encode": encode.encode,
     "mysql": mysql.snapshot_and_binlog,
     "wide": mysql.wide_rows,
+    "decoder": decoder,
 }
 _HEAD = "| Benchmark | Goal | Median | Min | Max | Unit | Wall s | CPU s | Peak MB |"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from penstock.changelog import RowKind
 from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
 from penstock.clients.mysql_binlog import BinlogStream, current_position
 from penstock.config import Secret
@@ -112,12 +113,12 @@ def read_until(
 def apply(elements: list[BinlogElement]) -> dict[Any, list[pa.Scalar]]:
     rows: dict[Any, list[pa.Scalar]] = {}
     for block in (element for element in elements if isinstance(element, RowsBlock)):
-        for row in range(block.row_count if block.before else 0):
-            assert block.before is not None
-            del rows[block.before[0][row].as_py()]
-        for row in range(block.row_count if block.after else 0):
-            assert block.after is not None
-            rows[block.after[0][row].as_py()] = [array[row] for array in block.after]
+        for row, kind in enumerate(block.kinds.tolist()):
+            key = block.images[0][row].as_py()
+            if kind in (RowKind.UPDATE_BEFORE, RowKind.DELETE):
+                del rows[key]
+            else:
+                rows[key] = [array[row] for array in block.images]
     return rows
 
 
@@ -171,6 +172,80 @@ def test_compressed_transactions_and_big_rows(connection: MySqlConnection) -> No
     elements = read_until(connection, start, columns_of(connection, "c"))
     assert apply(elements) == snapshot(session, "c")
     session.close()
+
+
+def test_many_small_transactions_read_in_bulk_are_those_read_one_by_one(
+    connection: MySqlConnection,
+) -> None:
+    for name in ("s1", "s2", "unwanted"):
+        connection.query(f"CREATE TABLE {name} (id INT PRIMARY KEY, v INT, t VARCHAR(30))")
+    start, gtids = current_position(connection)
+    for number in range(900):
+        table = f"s{number % 2 + 1}"
+        # bytes of these values look like heads of events of server 1
+        connection.query(f"INSERT INTO {table} VALUES ({number}, 1, REPEAT('x', {number % 30}))")
+        if number % 3 == 0:
+            connection.query(f"UPDATE {table} SET v = v + 1 WHERE id = {number}")
+        if number % 5 == 0:
+            connection.query(f"DELETE FROM {table} WHERE id = {number}")
+        if number % 7 == 0:
+            connection.query(f"INSERT INTO unwanted VALUES ({number}, 0, '')")
+        if number % 200 == 0:
+            connection.query("BEGIN")
+            connection.query(f"UPDATE {table} SET v = 7 WHERE id < 50")
+            connection.query("SAVEPOINT a")
+            connection.query(f"UPDATE {table} SET v = 8 WHERE id < 20")
+            connection.query("ROLLBACK TO SAVEPOINT a")
+            connection.query("COMMIT")
+        if number == 450:
+            connection.query("ALTER TABLE s1 ADD COLUMN w INT")
+            connection.query("ALTER TABLE s1 DROP COLUMN w")
+    end, after = current_position(connection)
+    stream = BinlogStream.open(connection.endpoint, 4712, start, heartbeat_ms=1000)
+    columns = columns_of(connection, "s2")
+
+    def decoder() -> BinlogDecoder:
+        return BinlogDecoder(
+            lambda _, table: None if table == "unwanted" else columns, file=start.file
+        )
+
+    def feed(into: BinlogDecoder, data: bytes) -> list[BinlogElement]:
+        found: list[BinlogElement] = []
+        while elements := into.feed(data):
+            found += elements
+            data = b""
+        return found
+
+    whole, follower = b"", decoder()
+    while follower.position != end:
+        data = stream.read_available(wait_ms=200) or b""
+        whole += data
+        feed(follower, data)
+    stream.close()
+
+    def outcome(step: int) -> tuple[Any, ...]:
+        into, rows, seen = decoder(), {"s1": [], "s2": []}, []  # type: ignore[var-annotated]
+        position = parse_gtids(gtids, is_mariadb=connection.server_info.is_mariadb)
+        for place in range(0, len(whole), step):
+            for element in feed(into, whole[place : place + step]):
+                if isinstance(element, RowsBlock):
+                    arrays = [a.to_pylist() for a in element.images]
+                    facts = (element.kinds, element.next_offset, element.timestamp_s)
+                    rows[element.table[1]] += zip(
+                        *arrays, *(f.tolist() for f in facts), strict=True
+                    )
+                elif isinstance(element, TransactionEnd):
+                    seen.append(element.position)
+                    for gtid in element.gtids:
+                        position = position.with_gtid(gtid)
+        assert seen == sorted(seen)
+        return rows, seen[-1], str(position)
+
+    one_by_one = outcome(200)
+    assert one_by_one == outcome(len(whole))
+    assert one_by_one == outcome(60_000)
+    assert one_by_one[2] == after
+    assert len(one_by_one[0]["s1"]) > 600
 
 
 def test_errors_say_what_to_do(server: MySqlServer, connection: MySqlConnection) -> None:

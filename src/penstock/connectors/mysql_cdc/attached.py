@@ -48,8 +48,8 @@ class AttachedSource:
         position: After the last transaction handed on.
         gtids: GTIDs executed up to there, None without.
         start_by_gtid: The position is another server's: start by GTIDs.
-        handed: Changes handed on behind `position`, by table: of a transaction still open.
-        skip: Changes behind `position` that were handed on before the stream was opened again.
+        handed: Row images handed on behind `position`, by table: of a transaction still open.
+        skip: Images behind `position` that were handed on before the stream was opened again.
     """
 
     source: MySqlCdcSource
@@ -79,8 +79,8 @@ class AttachedSource:
         return sum(len(t.dispatcher.reads) for t in self.tables.values())
 
     def wanted(self, block: RowsBlock) -> NDArray[np.bool_]:
-        """Rows the source has not had yet and that are not older than it starts; counts them."""
-        mask = np.ones(block.row_count, np.bool_)
+        """Images the source has not had yet and that are not older than it starts; counts them."""
+        mask = np.ones(block.image_count, np.bool_)
         if not self.start_by_gtid:
             mine = file_order(BinlogPosition(block.file, 0))[:2]
             theirs = file_order(self.position)[:2]

@@ -22,7 +22,6 @@ from penstock.connectors.mysql_cdc.binlog_reader import BinlogReader
 from penstock.connectors.mysql_cdc.chunk_jobs import ChunkJobs
 from penstock.connectors.mysql_cdc.chunks import READING
 from penstock.connectors.mysql_cdc.output import BatchOutput
-from penstock.connectors.mysql_cdc.row_shape import interleave
 from penstock.connectors.mysql_cdc.snapshot_reader import StreamPoint
 from penstock.connectors.mysql_cdc.tables import file_order
 from penstock.errors import ConnectorError
@@ -76,6 +75,7 @@ class MySqlCdcReader:
         self._elements: deque[BinlogElement] = deque()
         self._position: BinlogPosition | None = None
         self._in_transaction = False
+        self._end_follows = False
         self._transaction_bytes = 0
         self._boundary_wanted = False
         self._ready_at = 0.0
@@ -137,14 +137,10 @@ class MySqlCdcReader:
         return None
 
     def at_boundary(self) -> bool:
-        """Whether no transaction is half emitted, but for one too big to be held.
-
-        Rows whose transaction has ended, which their element says, belong before the cut.
-        """
+        """Whether no transaction is half emitted, but for one too big to be held."""
         if not self._in_transaction:
             return True
-        ended = bool(self._elements) and isinstance(self._elements[0], TransactionEnd)
-        return self._transaction_bytes >= _CUT_BYTES and not ended
+        return self._transaction_bytes >= _CUT_BYTES and not self._end_follows
 
     def request_boundary(self) -> None:
         """Stop behind the transaction being emitted."""
@@ -206,7 +202,7 @@ class MySqlCdcReader:
         self._stream.close()
         self._stream = None
         self._elements.clear()
-        self._in_transaction = False
+        self._in_transaction = self._end_follows = False
         for source in self._sources.values():
             source.begin_again()
 
@@ -248,9 +244,10 @@ class MySqlCdcReader:
         match element:
             case RowsBlock():
                 self._in_transaction = True
+                self._end_follows = element.complete
                 self._rows(element)
             case TransactionEnd():
-                self._in_transaction = False
+                self._in_transaction = self._end_follows = False
                 self._transaction_bytes = 0
                 self._advance(element.position, element.gtids)
             case TransactionBegin():
@@ -269,8 +266,6 @@ class MySqlCdcReader:
             source.advance(position, gtids)
 
     def _rows(self, block: RowsBlock) -> None:
-        if not block.row_count:
-            return
         for source_id, source in self._sources.items():
             captured = source.tables.get(block.table)
             if captured is None:
@@ -278,13 +273,12 @@ class MySqlCdcReader:
             mask = source.wanted(block)
             if not mask.any():
                 continue
-            op_ms = block.timestamp_s * 1000
-            images = [i for i in (block.before, block.after) if i is not None]
+            images, kinds, op_ms = block.images, block.kinds, block.timestamp_s * 1000
             if not mask.all():
                 taken = pa.array(mask)
-                images = [[array.filter(taken) for array in image] for image in images]
-                op_ms = op_ms[mask]
-            rows, kinds = interleave(captured.shape, block.kind, block.columns, images, op_ms)
+                images = [array.filter(taken) for array in images]
+                kinds, op_ms = kinds[mask], op_ms[mask]
+            rows = captured.shape.build(block.columns, images, len(kinds), op_ms)
             routed = captured.dispatcher.route(rows, kinds, self._context.clock.now_ms())
             source.newest_ms = int(op_ms[-1])
             if routed is not None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from penstock.types import Schema
 
 _SHORT = np.array([kind.short for kind in RowKind], dtype=object)
-_KINDS = {"insert": RowKind.INSERT, "delete": RowKind.DELETE}
 
 
 class RowShape:
@@ -107,27 +106,3 @@ class RowShape:
         """The chunk key of each row."""
         values: list[Any] = rows.column(rows.num_columns - 1).to_pylist()
         return values
-
-
-def interleave(
-    shape: RowShape, kind: str, columns: Sequence[str], images: Sequence[Any], op_ms: Any
-) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
-    """One block of changes as rows and kinds; updates as adjacent -U, +U.
-
-    Args:
-        shape: Lays out rows.
-        kind: "insert", "update" or "delete".
-        columns: Names of the columns.
-        images: One list of arrays, or for updates two: old and new.
-        op_ms: Per change, its time.
-    """
-    count = len(op_ms)
-    if kind != "update":
-        rows = shape.build(columns, images[0], count, op_ms)
-        return rows, np.full(count, _KINDS[kind], np.int8)
-    both = [shape.build(columns, image, count, op_ms) for image in images]
-    table = pa.Table.from_batches(both).combine_chunks()
-    order = np.arange(2 * count).reshape(2, count).T.reshape(-1)
-    rows = table.take(pa.array(order)).combine_chunks().to_batches()[0]
-    kinds = np.tile(np.array([RowKind.UPDATE_BEFORE, RowKind.UPDATE_AFTER], np.int8), count)
-    return rows, kinds

@@ -1,7 +1,7 @@
 """Binlog packets to transactions, statements and blocks of rows.
 
-`BinlogDecoder` walks the packets, keeps the tables' layouts, gathers the row images of adjacent
-events of one table and kind, and has `RowImages` decode them at once.
+`BinlogDecoder` walks the packets, keeps the tables' layouts and gathers row events by table, which
+are decoded at once. Many small events are read in bulk (`binlog_walk`); this is the path for all.
 """
 
 from __future__ import annotations
@@ -9,26 +9,24 @@ from __future__ import annotations
 import re
 import struct
 import uuid
-import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from penstock.errors import ConnectorError, DataError
+from penstock.wire.mysql.binlog_blocks import DELETE, INSERT, UPDATE, BinlogTable, TableRows
 from penstock.wire.mysql.binlog_events import (
     BinlogElement,
     BinlogPosition,
     Heartbeat,
     Rotate,
-    RowsBlock,
-    RowsKind,
     Statement,
     TransactionBegin,
     TransactionEnd,
 )
-from penstock.wire.mysql.binlog_rows import RowImages
+from penstock.wire.mysql.binlog_payload import TransactionPayload, inflate
+from penstock.wire.mysql.binlog_rows import PAD, RowImages
+from penstock.wire.mysql.binlog_walk import PlainRun, find_packets, uuid_text
 from penstock.wire.mysql.table_map import (
     binary_fields,
     packed_length,
@@ -39,26 +37,26 @@ from penstock.wire.mysql.table_map import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from penstock.wire.mysql.binlog_walk import Bulk
     from penstock.wire.mysql.column import MySqlColumn
 
 _QUERY, _ROTATE, _FORMAT, _XID, _TABLE_MAP, _HEARTBEAT = 2, 4, 15, 16, 19, 27
 _GTID, _ANONYMOUS_GTID, _XA_PREPARE, _PARTIAL_UPDATE, _PAYLOAD = 33, 34, 38, 39, 40
 _HEARTBEAT_2, _TAGGED_GTID, _MARIA_GTID, _MARIA_QUERY, _MARIA_ENCRYPTED = 41, 42, 162, 165, 164
-_INSERT, _UPDATE, _DELETE = "insert", "update", "delete"
 # event type -> kind, whether it has the extra header of version 2, whether it is compressed
-_ROWS: dict[int, tuple[RowsKind, bool, bool]] = {
-    23: ("insert", False, False),
-    24: ("update", False, False),
-    25: ("delete", False, False),
-    30: ("insert", True, False),
-    31: ("update", True, False),
-    32: ("delete", True, False),
-    166: ("insert", False, True),
-    167: ("update", False, True),
-    168: ("delete", False, True),
-    169: ("insert", True, True),
-    170: ("update", True, True),
-    171: ("delete", True, True),
+_ROWS: dict[int, tuple[int, bool, bool]] = {
+    23: (INSERT, False, False),
+    24: (UPDATE, False, False),
+    25: (DELETE, False, False),
+    30: (INSERT, True, False),
+    31: (UPDATE, True, False),
+    32: (DELETE, True, False),
+    166: (INSERT, False, True),
+    167: (UPDATE, False, True),
+    168: (DELETE, False, True),
+    169: (INSERT, True, True),
+    170: (UPDATE, True, True),
+    171: (DELETE, True, True),
 }
 _ENDS = frozenset({_XID, _XA_PREPARE})
 _QUERIES = frozenset({_QUERY, _MARIA_QUERY})
@@ -66,35 +64,19 @@ _GTIDS = frozenset({_GTID, _ANONYMOUS_GTID, _TAGGED_GTID})
 _HEARTBEATS = frozenset({_HEARTBEAT, _HEARTBEAT_2})
 _UNPLACED = frozenset({_ROTATE, _FORMAT})
 _HEADER = struct.Struct("<IBIIIH")
+_SIZE = struct.Struct("<I")
 _HEADER_SIZE = 19
 _BIGGEST = 0xFFFFFF
-_BLOCK_BYTES = 32 << 20
 _INSIDE = re.compile(r"(SAVEPOINT|ROLLBACK\s+(WORK\s+)?TO|RELEASE\s+SAVEPOINT)\b", re.IGNORECASE)
 _XA_START = re.compile(r"XA\s+(START|BEGIN)\b", re.IGNORECASE)
 _XA_END = re.compile(r"XA\s+END\b", re.IGNORECASE)
 _PURGED = 1236
-
-
-@dataclass(slots=True)
-class _Table:
-    name: tuple[str, str]
-    images: RowImages
-
-
-@dataclass(slots=True)
-class _Block:
-    """Row images gathered for one table and kind."""
-
-    table: _Table
-    kind: RowsKind
-    regions: list[bytes | memoryview] = field(default_factory=list)
-    stamps: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    transactions: list[int] = field(default_factory=list)
-    gtids: list[str] = field(default_factory=list)
-    size: int = 0
-    complete: int = 0
-    complete_gtids: int = 0
+# Reading in bulk pays for small packets, and for many of them.
+_SAMPLE_PACKETS = 16
+_SMALL_PACKET = 1024
+_BULK_BYTES = 32 << 10
+_BULK_PACKETS = 100
+_BROKEN = (IndexError, KeyError, ValueError, struct.error)
 
 
 class BinlogDecoder:
@@ -112,79 +94,179 @@ class BinlogDecoder:
         self._schemas = schemas
         self._file = file
         self._offset = 4
-        self._data = b""
+        self._data = bytes(PAD)
+        self._size = 0
+        self._place = 0
         self._waiting: list[bytes] = []
         self._missing = 0
         self._checksum = 0
-        self._tables: dict[int, tuple[bytes, _Table | None]] = {}
+        self._tables: dict[int, tuple[bytes, BinlogTable | None]] = {}
+        self._tables_version = 0
+        self._gathered: dict[int, TableRows] = {}
         self._out: list[BinlogElement] = []
         self._paused = False
-        self._block: _Block | None = None
         self._ended: list[str] = []
+        self._ended_any = False
         self._end_offset = 4
         self._end_stamp = 0
         self._gtid = ""
         self._begin: tuple[str, int, int] | None = None
         self._sources: dict[bytes, str] = {}
         self._in_transaction = False
-        self._payload_offset: int | None = None
+        self._payload: TransactionPayload | None = None
 
     def feed(self, data: bytes) -> list[BinlogElement]:
         """Elements that became complete with `data`, in the order of the stream.
 
-        A list ends after a Statement even if more is known: call `feed(b"")` until it gives
-        nothing, so that schemas can be updated between.
+        A list ends after a Statement, and after a piece of a big compressed transaction, even if
+        more is known: call `feed(b"")` until it gives nothing, so that schemas can be updated
+        between.
 
         Raises:
             ConnectorError: The server ended the stream; not retryable where the position is purged.
-            DataError: Row events that cannot be decoded.
+            DataError: Events that cannot be decoded.
         """
         self._out = []
-        self._paused = False
-        if data and len(data) < self._missing:
-            # part of a big packet: not worth joining yet
-            self._waiting.append(data)
-            self._missing -= len(data)
-            return []
-        self._missing = 0
-        parts = [part for part in (self._data, *self._waiting, data) if part]
-        self._waiting = []
-        self._data = parts[0] if len(parts) == 1 else b"".join(parts)
-        used = self._walk()
-        self._data = self._data[used:]
-        self._flush()
+        if data:
+            if len(data) < self._missing:
+                # part of a big packet: not worth joining yet
+                self._waiting.append(data)
+                self._missing -= len(data)
+                return []
+            self._receive(data)
+        try:
+            self._go_on()
+        except _BROKEN as error:
+            raise DataError(
+                "the binlog is broken",
+                offset=str(self.position),
+                detail=f"An event could not be read: {error!r}"[:200],
+                hint="Compare with mysqlbinlog, and start with a new snapshot if it fails too.",
+            ) from error
         return self._out
 
     def forget_tables(self) -> None:
         """Ask `schemas` again for every table (after DDL)."""
         self._tables.clear()
+        self._tables_version += 1
 
     @property
     def position(self) -> BinlogPosition:
         """Just after the last event read."""
         return BinlogPosition(self._file, self._offset)
 
-    def _walk(self) -> int:
-        """Passes all complete packets to `_event`; gives the bytes used."""
-        data = self._data
-        size, place = len(data), 0
-        unpack = struct.Struct("<I").unpack_from
-        while size - place >= 4 and not self._paused:
-            count = unpack(data, place)[0] & _BIGGEST
-            end = place + 4 + count
-            if end > size:
-                self._missing = end - size
-                break
-            if count == _BIGGEST:
-                joined = _join(data, place)
-                if joined is None:
-                    break
-                packet, place = joined
-                self._packet(packet, 0, len(packet))
+    def _receive(self, data: bytes) -> None:
+        """`data` behind what was not used yet, and room to read past its end."""
+        parts = [self._data[self._place : self._size], *self._waiting, data]
+        self._size = sum(map(len, parts))
+        self._data = b"".join([*parts, bytes(PAD)])
+        self._place = self._missing = 0
+        self._waiting = []
+
+    def _go_on(self) -> None:
+        while not self._out:
+            self._paused = False
+            if self._payload is not None:
+                self._unpack_piece(self._payload)
+                self._flush()
                 continue
-            self._packet(data, place + 4, end)
-            place = end
-        return place
+            before = self._place
+            self._walk()
+            self._flush()
+            if self._place == before:
+                return
+
+    def _walk(self) -> None:
+        """Passes all complete packets to `_event`, small ones in bulk."""
+        began, count, bulk = self._place, 0, True
+        while not self._paused and self._one_packet():
+            count += 1
+            if (
+                bulk
+                and count == _SAMPLE_PACKETS
+                and self._place - began < _SAMPLE_PACKETS * _SMALL_PACKET
+                and self._size - self._place > _BULK_BYTES
+            ):
+                bulk = self._walk_bulk()
+                began, count = self._place, 0
+
+    def _one_packet(self) -> bool:
+        """Reads the next packet; False where it is not complete."""
+        data, place = self._data, self._place
+        if self._size - place < 4:
+            return False
+        count = _SIZE.unpack_from(data, place)[0] & _BIGGEST
+        end = place + 4 + count
+        if end > self._size:
+            self._missing = end - self._size
+            return False
+        if count == _BIGGEST:
+            joined = _join(data, place, self._size)
+            if joined is None:
+                return False
+            packet, self._place = joined
+            self._packet(packet, 0, len(packet) - PAD)
+            return True
+        self._place = end
+        self._packet(data, place + 4, end)
+        return True
+
+    def _walk_bulk(self) -> bool:
+        """Reads what can be read in bulk; False where it is not worth another try."""
+        size = self._size - self._place
+        packets = find_packets(np.frombuffer(self._data, np.uint8), self._place, self._size)
+        count = len(packets.starts)
+        if count < _BULK_PACKETS:
+            return False
+        ends = packets.ends
+        run = PlainRun(self._data, packets, self._checksum)
+        checksum, version, odd = self._checksum, -1, np.zeros(0, np.int64)
+        at = 0
+        while at < count and not self._paused and self._checksum == checksum:
+            if version != self._tables_version:
+                version = self._tables_version
+                odd = np.flatnonzero(run.odd(self._tables))
+            following = int(np.searchsorted(odd, at))
+            end = int(odd[following]) if following < len(odd) else count
+            if end - at >= _BULK_PACKETS:
+                self._take(run, run.read(at, end, self._tables, self._offset), at, end)
+                self._place = int(ends[end - 1])
+                at = end
+            else:
+                # up to the odd one, and it
+                self._one_packet()
+                at += 1
+        return int(ends[-1]) - int(packets.starts[0]) > size // 4
+
+    def _take(self, run: PlainRun, bulk: Bulk, first: int, last: int) -> None:
+        """What a run of plain transactions contains."""
+        packets = run.packets
+        offsets = run.offsets(slice(first, last), self._offset)
+        for table, closed, opened in bulk.rows:
+            rows = self._rows_of(table)
+            if closed is not None:
+                rows.add_many(closed)
+                rows.complete()
+            if opened is not None:
+                rows.add_many(opened)
+        if bulk.ended >= 0:
+            for rows in self._gathered.values():
+                if not any(table is rows.table for table, _, _ in bulk.rows):
+                    rows.complete()
+            self._ended += [self._gtid] if self._gtid else []
+            self._ended += bulk.gtids
+            self._ended_any = True
+            self._end_offset = int(offsets[bulk.ended - first])
+            self._end_stamp = int(packets.stamps[bulk.ended])
+            self._gtid, self._begin, self._in_transaction = "", None, False
+        if bulk.opened >= 0:
+            opened_at = bulk.opened
+            size = int(packets.ends[opened_at] - packets.starts[opened_at]) - 5
+            begin = int(offsets[opened_at - first]) - size
+            if self._begin is None:
+                self._start_gtid(bulk.open_gtid, int(packets.stamps[opened_at]), begin)
+            self._in_transaction = self._in_transaction or bulk.begun
+        self._offset = int(offsets[-1])
 
     def _packet(self, data: bytes, start: int, end: int) -> None:
         status = data[start]
@@ -208,13 +290,13 @@ class BinlogDecoder:
     def _event(self, data: bytes, start: int, end: int) -> None:
         stamp, kind, server, size, log_offset, _ = _HEADER.unpack_from(data, start)
         body = start + _HEADER_SIZE
-        if self._payload_offset is None and log_offset and kind not in _UNPLACED:
+        if self._payload is None and log_offset and kind not in _UNPLACED:
             begin = self._advance(log_offset) - size
         else:
             begin = self._offset
         rows = _ROWS.get(kind)
         if rows is not None:
-            self._rows(data, body, end, rows, stamp)
+            self._rows(data, body, end, kind, rows, stamp)
         elif kind == _TABLE_MAP:
             self._table_map(data[body:end])
         elif kind in _ENDS:
@@ -228,12 +310,13 @@ class BinlogDecoder:
             self._start_gtid(f"{domain}-{server}-{sequence}", stamp, begin)
             self._in_transaction = not flags & 1
         elif kind == _PAYLOAD:
-            self._payload(data[body:end])
+            self._payload = TransactionPayload(data[body:end])
+            self._paused = True
         elif kind == _ROTATE:
             self._rotate(data, body, end, is_real=log_offset != 0)
         elif kind == _FORMAT:
             self._checksum = 4 if data[end + self._checksum - 5] == 1 else 0
-            self._tables.clear()
+            self.forget_tables()
         elif kind in _HEARTBEATS:
             self._flush()
             self._out.append(Heartbeat(self.position))
@@ -278,7 +361,7 @@ class BinlogDecoder:
         source = body[1:17]
         name = self._sources.get(source)
         if name is None:
-            name = self._sources[source] = str(uuid.UUID(bytes=source))
+            name = self._sources[source] = uuid_text(source)
         return f"{name}:{int.from_bytes(body[17:25], 'little')}"
 
     def _query(self, body: bytes, stamp: int, begin: int, *, compressed: bool) -> None:
@@ -290,7 +373,7 @@ class BinlogDecoder:
                 self._start_gtid("", stamp, begin)
             self._in_transaction = True
             return
-        text = (_inflate(raw) if compressed else raw).decode("utf-8", "replace")
+        text = (inflate(raw) if compressed else raw).decode("utf-8", "replace")
         head = text[:40].strip().upper()
         if head == "BEGIN" or _XA_START.match(head):  # compressed, or a distributed one
             if self._begin is None:
@@ -307,11 +390,12 @@ class BinlogDecoder:
                 self._end(stamp)
 
     def _end(self, stamp: int) -> None:
-        self._ended.append(self._gtid)
+        if self._gtid:
+            self._ended.append(self._gtid)
+        self._ended_any = True
         self._end_offset, self._end_stamp = self._offset, stamp
-        if self._block is not None:
-            self._block.complete = len(self._block.regions)
-            self._block.complete_gtids = len(self._block.gtids)
+        for rows in self._gathered.values():
+            rows.complete()
         self._gtid = ""
         self._begin = None
         self._in_transaction = False
@@ -326,26 +410,39 @@ class BinlogDecoder:
         table = None
         if columns is not None:
             fields = binary_fields(parse_table_map(body), columns)
-            table = _Table(name, RowImages(fields))
+            table = BinlogTable(name, RowImages(fields))
         self._tables[number] = (body, table)
+        self._tables_version += 1
 
     def _rows(
-        self, data: bytes, body: int, end: int, rows: tuple[RowsKind, bool, bool], stamp: int
+        self, data: bytes, body: int, end: int, kind: int, rows: tuple[int, bool, bool], stamp: int
     ) -> None:
-        kind, has_extra, compressed = rows
+        change, has_extra, compressed = rows
         number = int.from_bytes(data[body : body + 6], "little")
         known = self._tables.get(number)
         table = known[1] if known is not None else None
         if table is None:
             return
+        place = self._check_header(data, body, table, change, has_extra=has_extra)
+        if compressed:
+            data = inflate(data[place:end]) + bytes(PAD)
+            place, end = 0, len(data) - PAD
+        elif kind not in table.headers:
+            table.headers[kind] = data[body:place]
+            self._tables_version += 1
+        self._rows_of(table).add(data, place, end, change, stamp, self._offset)
+
+    def _check_header(
+        self, data: bytes, body: int, table: BinlogTable, change: int, *, has_extra: bool
+    ) -> int:
+        """Where the row images begin; they must have all columns."""
         place = body + 8
         if has_extra:
-            place += struct.unpack_from("<H", data, place)[0]
+            place += data[place] | data[place + 1] << 8
         count, place = packed_length(data, place)
         size = (count + 7) // 8
-        bitmaps = 2 if kind == "update" else 1
         everything = (1 << count) - 1
-        for _ in range(bitmaps):
+        for _ in range(2 if change == UPDATE else 1):
             if int.from_bytes(data[place : place + size], "little") & everything < everything:
                 raise DataError(
                     "a row event has not all columns",
@@ -354,130 +451,59 @@ class BinlogDecoder:
                     hint="Set binlog_row_image=FULL on the server.",
                 )
             place += size
-        region: bytes | memoryview = (
-            _inflate(data[place:end]) if compressed else memoryview(data)[place:end]
-        )
-        self._add(table, kind, region, stamp)
+        return place
 
-    def _add(self, table: _Table, kind: RowsKind, region: bytes | memoryview, stamp: int) -> None:
-        block = self._block
-        if (
-            block is None
-            or block.table is not table
-            or block.kind != kind
-            or block.size > _BLOCK_BYTES
-        ):
-            self._flush()
-            block = self._block = _Block(table, kind)
-        if len(block.gtids) == block.complete_gtids:
-            block.gtids.append(self._gtid)
-        block.regions.append(region)
-        block.size += len(region)
-        block.stamps.append(stamp)
-        block.offsets.append(self._offset)
-        block.transactions.append(len(block.gtids) - 1)
+    def _rows_of(self, table: BinlogTable) -> TableRows:
+        rows = self._gathered.get(id(table))
+        if rows is None:
+            rows = self._gathered[id(table)] = TableRows(table)
+        return rows
 
     def _flush(self) -> None:
         """Gives on what is gathered: complete transactions, their end, then the open one's rows."""
-        block, self._block = self._block, None
-        if block is not None and block.complete:
-            self._out.append(self._decode(block, 0, block.complete))
-        if self._ended:
+        gathered, self._gathered = self._gathered, {}
+        blocks = [rows.decode(self._file) for rows in gathered.values()]
+        self._out += [done for done, _ in blocks if done is not None]
+        if self._ended_any:
             gtids = tuple(self._ended)
             position = BinlogPosition(self._file, self._end_offset)
-            self._out.append(TransactionEnd(gtids[-1], position, self._end_stamp, gtids))
-            self._ended = []
-        if block is not None and block.complete < len(block.regions):
-            if self._begin is not None:
-                gtid, offset, stamp = self._begin
-                position = BinlogPosition(self._file, offset)
-                self._out.append(TransactionBegin(gtid, position, stamp))
-                self._begin = None
-            self._out.append(self._decode(block, block.complete, len(block.regions)))
+            last = gtids[-1] if gtids else ""
+            self._out.append(TransactionEnd(last, position, self._end_stamp, gtids))
+            self._ended, self._ended_any = [], False
+        opened = [block for _, block in blocks if block is not None]
+        if opened and self._begin is not None:
+            gtid, offset, stamp = self._begin
+            self._out.append(TransactionBegin(gtid, BinlogPosition(self._file, offset), stamp))
+            self._begin = None
+        self._out += opened
 
-    def _decode(self, block: _Block, first: int, last: int) -> RowsBlock:
-        is_update = block.kind == "update"
-        images, counts = block.table.images.decode(
-            block.regions[first:last], images_per_row=2 if is_update else 1
-        )
-        numbers = np.repeat(np.array(block.transactions[first:last], np.int32), counts)
-        first_number = block.transactions[first]
-        return RowsBlock(
-            table=block.table.name,
-            kind=block.kind,
-            columns=block.table.images.names,
-            before=images[0] if block.kind != "insert" else None,
-            after=images[-1] if block.kind != "delete" else None,
-            timestamp_s=np.repeat(np.array(block.stamps[first:last], np.int64), counts),
-            next_offset=np.repeat(np.array(block.offsets[first:last], np.int64), counts),
-            file=self._file,
-            gtid=block.gtids[first_number : block.transactions[last - 1] + 1],
-            transaction=numbers - np.int32(first_number),
-        )
-
-    def _payload(self, body: bytes) -> None:
-        """A compressed transaction: its events, unpacked, one after the other."""
-        data = _unpack_payload(body)
+    def _unpack_piece(self, payload: TransactionPayload) -> None:
+        """The next events of a compressed transaction."""
+        data, events = payload.read()
         saved, self._checksum = self._checksum, 0
-        self._payload_offset = self._offset
         try:
-            place = 0
-            while place < len(data):
-                size = struct.unpack_from("<I", data, place + 9)[0]
-                self._event(data, place, place + size)
-                place += size
+            for start, end in events:
+                self._event(data, start, end)
         finally:
             self._checksum = saved
-            self._payload_offset = None
+        if payload.ended:
+            self._payload = None
 
 
-def _join(data: bytes, place: int) -> tuple[bytes, int] | None:
-    """A message of several packets of 16 MB; None if it is not complete."""
+def _join(data: bytes, place: int, size: int) -> tuple[bytes, int] | None:
+    """A message of several packets of 16 MB, padded; None if it is not complete."""
     parts = []
     while True:
-        if len(data) - place < 4:
+        if size - place < 4:
             return None
         count = int.from_bytes(data[place : place + 3], "little")
         end = place + 4 + count
-        if end > len(data):
+        if end > size:
             return None
         parts.append(data[place + 4 : end])
         place = end
         if count < _BIGGEST:
-            return b"".join(parts), place
-
-
-def _inflate(data: bytes) -> bytes:
-    """MariaDB's compressed events: a byte of flags, the length, zlib."""
-    length_bytes = data[0] & 7
-    try:
-        return zlib.decompress(data[1 + length_bytes :])
-    except zlib.error as error:
-        raise DataError("a compressed event of the binlog is broken") from error
-
-
-def _unpack_payload(body: bytes) -> bytes:
-    place, size, algorithm, full = 0, 0, 0, 0
-    while True:
-        kind, place = packed_length(body, place)
-        if kind == 0:
-            break
-        length, place = packed_length(body, place)
-        value, _ = packed_length(body, place)
-        place += length
-        if kind == 1:
-            size = value
-        elif kind == 2:
-            algorithm = value
-        elif kind == 3:
-            full = value
-    data = body[place : place + size]
-    if algorithm:
-        return data
-    try:
-        return bytes(pa.Codec("zstd").decompress(data, decompressed_size=full, asbytes=True))
-    except (OSError, pa.ArrowException) as error:
-        raise DataError("a compressed transaction of the binlog is broken") from error
+            return b"".join([*parts, bytes(PAD)]), place
 
 
 def _tagged_gtid(body: bytes) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.changelog import RowKind
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-RowsKind = Literal["insert", "update", "delete"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +49,8 @@ class TransactionEnd:
         gtid: GTID of the last one, "" without GTIDs.
         position: Just after the last one.
         timestamp_s: When the last one was committed.
-        gtids: GTIDs of all transactions since the `TransactionEnd` before, in order.
+        gtids: GTIDs of all transactions since the `TransactionEnd` before, in order; runs of one
+            source may be joined: `uuid:5-9` on MySQL, their last one on MariaDB.
     """
 
     gtid: str
@@ -58,42 +59,43 @@ class TransactionEnd:
     gtids: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RowsBlock:
-    """Row changes of one table and one kind, in the order of the binlog.
+    """Row changes of one table, in the order of the binlog, of one or many transactions.
 
-    Adjacent events are one block, over transactions too, but only complete ones: rows of an open
-    transaction come in a block of their own, after the `TransactionEnd` of those before.
+    An update is two adjacent images. Blocks of complete transactions, one a table, come before
+    their `TransactionEnd`; rows of an open transaction come in blocks of their own behind it.
 
     Args:
         table: Database and table.
-        kind: What happened to the rows.
-        columns: The columns, by position, as in `before` and `after`.
-        before: Old values (update, delete), else None.
-        after: New values (insert, update), else None.
-        timestamp_s: Per row, the event's time in seconds.
-        next_offset: Per row, the offset just after its event, in `file`. Rows of a compressed
+        columns: Their names, by position.
+        images: One array a column, one value a row image.
+        kinds: Per image, its `RowKind`.
+        timestamp_s: Per image, the event's time in seconds.
+        next_offset: Per image, the offset just after its event, in `file`. Images of a compressed
             transaction all have the offset after the transaction.
-        file: Binlog file the rows come from.
-        gtid: Per block, GTIDs of its transactions in order, "" without GTIDs.
-        transaction: Per row, index into `gtid`.
+        file: Binlog file they come from.
+        complete: Whether the next `TransactionEnd` ends all their transactions.
     """
 
     table: tuple[str, str]
-    kind: RowsKind
     columns: tuple[str, ...]
-    before: list[pa.Array] | None
-    after: list[pa.Array] | None
+    images: list[pa.Array]
+    kinds: npt.NDArray[np.int8]
     timestamp_s: npt.NDArray[np.int64]
     next_offset: npt.NDArray[np.int64]
     file: str
-    gtid: list[str] = field(default_factory=list)
-    transaction: npt.NDArray[np.int32] | None = None
+    complete: bool = True
 
     @property
-    def row_count(self) -> int:
+    def image_count(self) -> int:
+        """How many row images."""
+        return len(self.kinds)
+
+    @property
+    def change_count(self) -> int:
         """How many rows changed."""
-        return len(self.timestamp_s)
+        return len(self.kinds) - int((self.kinds == RowKind.UPDATE_BEFORE).sum())
 
 
 @dataclass(frozen=True, slots=True)

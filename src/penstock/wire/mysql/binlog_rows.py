@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from penstock.errors import DataError
 from penstock.wire.mysql.binlog_values import Gather, decode_column
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from penstock.wire.mysql.table_map import BinaryField
 
-_PAD = 64
+PAD = 64
 _FEW_LANES = 8
 _Places = npt.NDArray[np.int64]
 
@@ -58,44 +59,41 @@ class RowImages:
             tables.append((byte, np.array(table, np.int64)))
         return tables
 
-    def decode(
-        self, regions: Sequence[bytes | memoryview], *, images_per_row: int
-    ) -> tuple[list[list[pa.Array]], npt.NDArray[np.int64]]:
-        """All rows of `regions`, each the row images of one event.
+    def decode(self, raw: bytes, starts: _Places, ends: _Places) -> tuple[list[pa.Array], _Places]:
+        """All row images of some events.
 
         Args:
-            regions: Row images, without the event's header.
-            images_per_row: 2 for updates (before, after), else 1.
+            raw: A buffer, with `PAD` bytes behind the last event.
+            starts: Where the row images of each event begin; they ascend.
+            ends: Where they end.
 
         Returns:
-            Per image of a row, the columns; and how many rows each region has.
-        """
-        sizes = np.fromiter(map(len, regions), np.int64, len(regions))
-        raw = b"".join([*regions, bytes(_PAD)])
-        data = np.frombuffer(raw, np.uint8)
-        ends = np.cumsum(sizes)
-        if len(regions) <= _FEW_LANES:
-            starts, variable, counts = self._scan_rows(raw, ends)
-        else:
-            starts, variable, counts = self._scan_lanes(data, ends - sizes, ends)
-        gather_buffer = pa.py_buffer(raw)
-        images = []
-        for image in range(images_per_row):
-            chosen = slice(image, None, images_per_row)
-            images.append(
-                self._columns(gather_buffer, data, starts[chosen], [v[chosen] for v in variable])
-            )
-        return images, counts // images_per_row
+            The columns, and how many images each event has.
 
-    def _scan_rows(self, raw: bytes, ends: _Places) -> tuple[_Places, list[_Places], _Places]:
+        Raises:
+            DataError: The images do not fill their event.
+        """
+        data = np.frombuffer(raw, np.uint8)
+        try:
+            if len(starts) <= _FEW_LANES:
+                places, variable, counts = self._scan_rows(raw, starts, ends)
+            else:
+                places, variable, counts = self._scan_lanes(data, starts, ends)
+            return self._columns(pa.py_buffer(raw), data, places, variable), counts
+        except IndexError as error:
+            raise _broken() from error
+
+    def _scan_rows(
+        self, raw: bytes, first: _Places, last: _Places
+    ) -> tuple[_Places, list[_Places], _Places]:
         """Places of all images, found one after the other."""
         starts: list[int] = []
         found: list[list[int]] = [[] for _ in self._runs]
         slots = {index: found[number] for number, (_, index, _) in enumerate(self._runs)}
         steps = [(*step, slots.get(index)) for index, step in enumerate(self._step)]
-        counts, place, null_bytes = [], 0, self.null_bytes
-        for end in ends.tolist():
-            before = len(starts)
+        counts, null_bytes = [], self.null_bytes
+        for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+            before, place = len(starts), begin
             while place < end:
                 start = place
                 starts.append(start)
@@ -110,6 +108,8 @@ class RowImages:
                         place += length_bytes + size
                     else:
                         place += width
+            if place != end:
+                raise _broken()
             counts.append(len(starts) - before)
         return (
             np.array(starts, np.int64),
@@ -142,6 +142,8 @@ class RowImages:
             records.append(record)
             going = place < stop
             if not going.all():
+                if (place > stop).any():
+                    raise _broken()
                 place, stop, lanes = place[going], stop[going], lanes[going]
         joined = [np.concatenate(parts) for parts in zip(*records, strict=True)]
         counts = np.bincount(joined[0], minlength=len(starts)).astype(np.int64)
@@ -184,3 +186,11 @@ class RowImages:
                 step = field.width if null is None else np.where(null, 0, field.width)
                 place = place + step
         return columns
+
+
+def _broken() -> DataError:
+    return DataError(
+        "row images of the binlog do not fill their event",
+        detail="The table's columns are not those its rows were written with, or bytes are broken.",
+        hint="If the table was altered after the position read from, start with a new snapshot.",
+    )

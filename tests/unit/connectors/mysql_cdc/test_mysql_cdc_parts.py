@@ -25,7 +25,7 @@ from penstock.connectors.mysql_cdc.chunks import (
 from penstock.connectors.mysql_cdc.dispatcher import TableDispatcher
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.ring import ByteRing
-from penstock.connectors.mysql_cdc.row_shape import RowShape, interleave
+from penstock.connectors.mysql_cdc.row_shape import RowShape
 from penstock.connectors.mysql_cdc.tables import PhysicalTable, check_server, file_order, matches
 from penstock.connectors.mysql_cdc.types import to_declared
 from penstock.errors import ConnectorError, DataError, OptionError, ValidationError
@@ -182,12 +182,14 @@ def dispatcher(*states: int) -> TableDispatcher:
     return TableDispatcher(RowShape(SCHEMA, {}, TABLE, "UTC"), chunk_map(*states))
 
 
+KINDS = {"insert": [0], "update": [1, 2], "delete": [3]}
+
+
 def change(shape: RowShape, kind: str, *images: list[tuple[int, str]]) -> tuple[Any, Any]:
-    arrays = [
-        [pa.array([r[0] for r in image], pa.int32()), pa.array([r[1] for r in image])]
-        for image in images
-    ]
-    return interleave(shape, kind, ("id", "v"), arrays, np.zeros(len(images[0]), np.int64))
+    rows = [row for change in zip(*images, strict=True) for row in change]
+    arrays = [pa.array([r[0] for r in rows], pa.int32()), pa.array([r[1] for r in rows])]
+    kinds = np.array(KINDS[kind] * len(images[0]), np.int8)
+    return shape.build(("id", "v"), arrays, len(rows), np.zeros(len(rows), np.int64)), kinds
 
 
 def shown(rows: pa.RecordBatch) -> list[tuple[Any, ...]]:
