@@ -138,10 +138,11 @@ class Loader:
 
     @property
     def oldest_open_epoch(self) -> int | None:
-        """The epoch in the label of the oldest transaction that may be open."""
+        """The epoch in the label of the oldest transaction that is open and in no manifest."""
         with self._outbox.lock:
             epochs = [a.epoch for a in (self._attempt, self._broken) if a is not None]
-        return min(epochs, default=None)
+            unlisted = self._outbox.oldest_unlisted
+        return min([*epochs, *([] if unlisted is None else [unlisted])], default=None)
 
     # On the pool
 
@@ -261,7 +262,12 @@ class Loader:
             with self._outbox.lock:
                 self._attempt = None
                 self._outbox.cover(
-                    EntryKind.TRANSACTION, attempt.label, attempt.txn_id, through, attempt.slot
+                    EntryKind.TRANSACTION,
+                    attempt.label,
+                    attempt.txn_id,
+                    through,
+                    attempt.slot,
+                    intent_epoch=attempt.epoch,
                 )
             self._json_only = False
             self._count(attempt)

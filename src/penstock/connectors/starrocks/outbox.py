@@ -36,6 +36,7 @@ class Entry:
         kind: TRANSACTION: prepared in StarRocks. LOAD: to be sent by Stream Load once listed.
             NOTHING: all rows became dead letters.
         slot: The place it has among the open transactions of its database.
+        intent_epoch: The epoch of its intent, None where nothing was begun for it.
         listed: A manifest may hold it: it is not aborted any more.
         durable: A manifest does hold it: it may be committed, `since_ms`.
     """
@@ -45,6 +46,7 @@ class Entry:
     txn_id: int
     segments: tuple[Segment, ...]
     slot: object = None
+    intent_epoch: int | None = None
     listed: bool = False
     durable: bool = False
     since_ms: int = 0
@@ -164,15 +166,25 @@ class Outbox:
             self._cursor = _Cursor()
 
     def cover(
-        self, kind: EntryKind, label: str, txn_id: int, through: int, slot: object = None
+        self,
+        kind: EntryKind,
+        label: str,
+        txn_id: int,
+        through: int,
+        slot: object = None,
+        *,
+        intent_epoch: int | None = None,
     ) -> Entry | None:
-        """A label now carries all waiting segments up to `through`; None where there are none."""
+        """A label now carries all waiting segments up to `through`; None where there are none.
+
+        `intent_epoch` is that of the intent by which recovery would find the label.
+        """
         with self.lock:
             waiting = list(self._segments)[self._covered :]
             taken = tuple(segment for segment in waiting if segment.epoch <= through)
             if not taken:
                 return None
-            entry = Entry(kind, label, txn_id, taken, slot)
+            entry = Entry(kind, label, txn_id, taken, slot, intent_epoch)
             self.entries.append(entry)
             self._covered += len(taken)
             self._cursor = _Cursor()
@@ -236,6 +248,13 @@ class Outbox:
         with self.lock:
             first = self.entries[0] if self.entries else None
             return first is not None and first.durable and now_ms - first.since_ms > after_ms
+
+    @property
+    def oldest_unlisted(self) -> int | None:
+        """The oldest intent epoch of what is prepared and in no manifest: recovery must find it."""
+        with self.lock:
+            epochs = [e.intent_epoch for e in self.entries if not e.listed]
+        return min((epoch for epoch in epochs if epoch is not None), default=None)
 
     @property
     def kept_bytes(self) -> int:

@@ -73,3 +73,13 @@ def test_rows_stay_on_disk_until_no_manifest_needs_them(table: Table, tmp_path: 
     assert list(tmp_path.iterdir()), "the manifest in force still lists them"
     table.manifest(2)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_prepared_and_not_listed_still_counts_as_open(table: Table) -> None:
+    """A transaction may be prepared between its sink's listing and the writing of the manifest."""
+    table.epoch(1)
+    table.outbox.payloads(1)
+    table.outbox.cover(EntryKind.TRANSACTION, "label", 7, 1, intent_epoch=2)
+    assert table.outbox.oldest_unlisted == 2
+    table.outbox.payloads(2)
+    assert table.outbox.oldest_unlisted is None
