@@ -110,6 +110,8 @@ class CheckpointStore:
             return None
         try:
             return Manifest.decode(paths[-1].read_bytes())
+        except OSError as error:
+            raise _unreadable(paths[-1], error) from error
         except CheckpointError as error:
             error.detail = f"{error.detail}\nFile {paths[-1]}.".lstrip()
             raise
@@ -182,15 +184,20 @@ class CheckpointStore:
             self._intended.clear()
         return last + 1
 
-    def intend(self, epoch: int, attempt: int) -> None:
-        """Log durably that (epoch, attempt) of this incarnation may begin transactions.
+    def intend(self, incarnation: int, epoch: int, attempt: int) -> None:
+        """Log durably that (epoch, attempt) of an incarnation may begin transactions.
 
         Thread-safe; returns at once where it was logged before.
 
         Raises:
-            CheckpointError: It could not be written: nothing may begin.
+            CheckpointError: It could not be written, or another incarnation runs by now: nothing
+                may begin.
         """
         with self._intents_lock:
+            if incarnation != self.incarnation:
+                raise StateWriteError(
+                    "could not log an intent", detail="The job has been started again meanwhile."
+                )
             if (epoch, attempt) in self._intended:
                 return
             path = self.directory / "intents"
@@ -213,7 +220,10 @@ class CheckpointStore:
         path = self.directory / "intents"
         if not path.exists():
             return ()
-        lines = path.read_text().split("\n")[:-1]
+        try:
+            lines = path.read_text().split("\n")[:-1]
+        except OSError as error:
+            raise _unreadable(path, error) from error
         found = [line.split() for line in lines]
         return tuple((int(a), int(b), int(c)) for a, b, c in (f for f in found if len(f) == 3))
 
@@ -250,3 +260,12 @@ class CheckpointStore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        "could not read the state of the job",
+        code="state-unreadable",
+        detail=f"{error.strerror}: {path}.",
+        hint="Make the state directory readable, or name another one with --state-dir.",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.checkpoint import (
@@ -168,18 +169,21 @@ class JobGroup:
 
     def _run(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        while True:
-            try:
-                if self._step():
-                    break
-            except PenstockError as error:
-                if self._failed(error):
-                    break
-            except Exception as error:
-                log.exception("engine failed")
-                if self._failed(InternalError(f"engine failed: {type(error).__name__}: {error}")):
-                    break
-        self._shut_down()
+        try:
+            while not self._round():
+                pass
+        finally:
+            self._shut_down()
+
+    def _round(self) -> bool:
+        """One step, or what follows from its failure. True when all is done."""
+        try:
+            return self._step()
+        except PenstockError as error:
+            return self._failed(error)
+        except Exception as error:
+            log.exception("engine failed")
+            return self._failed(InternalError(f"engine failed: {type(error).__name__}: {error}"))
 
     def _step(self) -> bool:
         """One round: mail, sources, epochs. True when all is done."""
@@ -367,36 +371,58 @@ class JobGroup:
 
     def _failed(self, error: PenstockError) -> bool:
         """Restart, or give up. True when the group has ended."""
-        self.last_error = error
+        while True:
+            self.last_error = error
+            delay_ms = self._delay_ms(error)
+            # What a manifest may list is not rolled back; recovery decides by what is on disk.
+            self._epochs.quiesce()
+            self._release(abort=not isinstance(error, OutcomeUnknownError))
+            if delay_ms is None or self._stop is not None:
+                for job in self.jobs:
+                    job.move(JobState.FAILED, error)
+                return True
+            log.warning(
+                "job restarts: %s",
+                error.message,
+                extra={"delay_ms": delay_ms, "detail": error.detail},
+            )
+            running = [job for job in self.jobs if not job.state.is_terminal]
+            for job in running:
+                job.move(JobState.RESTARTING)
+            self._restart_count += 1
+            self._refresh_status()
+            self._pause(delay_ms)
+            if self._stop is not None:
+                # Nothing runs: the directory is as the last manifest left it.
+                self._cancel_all()
+                return True
+            try:
+                self._epochs = self._recover()
+            except CheckpointError as failure:
+                error = failure
+                continue
+            for job in running:
+                self._post(partial(self._start, job))
+            return False
+
+    def _delay_ms(self, error: PenstockError) -> int | None:
+        """When to start again after a failure; None: not at all."""
         retryable = isinstance(error, NotDurableError | StateWriteError) or (
             isinstance(error, ConnectorError) and error.retryable
         )
-        delay = self._restarts.delay_ms(self.clock.now_ms()) if retryable and self._ran else None
-        # What a manifest may list is not rolled back; recovery decides by what is on disk.
-        self._epochs.quiesce()
-        self._release(abort=not isinstance(error, OutcomeUnknownError))
-        if delay is None or self._stop is not None:
-            for job in self.jobs:
-                job.move(JobState.FAILED, error)
-            return True
-        log.warning(
-            "job restarts: %s", error.message, extra={"delay_ms": delay, "detail": error.detail}
-        )
-        running = [job for job in self.jobs if not job.state.is_terminal]
-        for job in running:
-            job.move(JobState.RESTARTING)
-        self._restart_count += 1
-        self._refresh_status()
-        with self._condition:
-            self._condition.wait_for(lambda: bool(self._mail), delay / 1000)
-        try:
-            self._epochs = self._recover()
-        except CheckpointError as failure:
-            log.warning("state cannot be used now: %s", failure.message)
-            return self._failed(failure)
-        for job in running:
-            self._post(lambda job=job: self._start(job))  # type: ignore[misc]
-        return False
+        if not (retryable and self._ran):
+            return None
+        return self._restarts.delay_ms(self.clock.now_ms())
+
+    def _pause(self, delay_ms: int) -> None:
+        """Wait, but do what is asked meanwhile; a wish to stop ends it."""
+        end = self.clock.monotonic() + delay_ms / 1000
+        while self._stop is None and (left := end - self.clock.monotonic()) > 0:
+            with self._condition:
+                self._condition.wait_for(lambda: bool(self._mail), left)
+                mail, self._mail = self._mail, []
+            for action in mail:
+                action()
 
     def _release(self, *, abort: bool) -> None:
         self._sources.close()

@@ -10,7 +10,8 @@ class Pools:
 
     Attributes:
         io: The connector I/O pool: metadata, watermarks, polls of versions.
-        sink_io: Loads and commits, one call per label.
+        sink_io: Loads, one call per table.
+        commits: Commits, which wait for publishes; a hanging one must not hold up loads.
         disk: Writes of rows to the spool.
         checkpoint: The checkpoint writer, one thread.
     """
@@ -18,12 +19,14 @@ class Pools:
     def __init__(self) -> None:
         self.io = ThreadPoolExecutor(16, "connector-io")
         self.sink_io = ThreadPoolExecutor(16, "sink-io")
+        self.commits = ThreadPoolExecutor(64, "commits")
         self.disk = ThreadPoolExecutor(2, "disk")
         self.checkpoint = ThreadPoolExecutor(1, "checkpoint-writer")
 
     def shutdown(self) -> None:
         """End them; what the target or the disk has begun is waited for, reads are not."""
         self.sink_io.shutdown(wait=True)
+        self.commits.shutdown(wait=True)
         self.io.shutdown(wait=False, cancel_futures=True)
         self.disk.shutdown(wait=True)
         self.checkpoint.shutdown(wait=True)

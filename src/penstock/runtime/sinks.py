@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.connectors.base import SharedResources, SinkContext
@@ -94,10 +95,11 @@ class Sinks:
             incarnation=doors.store.incarnation,
             directory=doors.store.directory,
             executor=doors.pools.sink_io,
+            commits=doors.pools.commits,
             disk=doors.pools.disk,
             clock=doors.clock,
             wake=doors.wake,
-            intend=doors.store.intend,
+            intend=partial(doors.store.intend, doors.store.incarnation),
             checkpoint_interval_ms=doors.checkpoint_interval_ms,
             recovered=recovered(sink_id),
             io=doors.pools.io,

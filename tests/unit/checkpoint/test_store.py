@@ -48,11 +48,11 @@ def test_failure_before_the_rename_keeps_the_last_manifest(
 
 def test_incarnations_rise_and_intents_survive(store: CheckpointStore) -> None:
     assert store.raise_incarnation() == 1
-    store.intend(1, 0)
-    store.intend(1, 0)
-    store.intend(2, 1)
+    store.intend(store.incarnation, 1, 0)
+    store.intend(store.incarnation, 1, 0)
+    store.intend(store.incarnation, 2, 1)
     assert store.raise_incarnation() == 2
-    store.intend(3, 0)
+    store.intend(store.incarnation, 3, 0)
     assert store.intents() == ((1, 1, 0), (1, 2, 1), (2, 3, 0))
     store.forget_intents((2, 0))
     assert store.intents() == ((2, 3, 0),)
@@ -60,7 +60,7 @@ def test_incarnations_rise_and_intents_survive(store: CheckpointStore) -> None:
 
 def test_a_torn_intent_was_never_acted_upon(store: CheckpointStore, tmp_path: Path) -> None:
     store.raise_incarnation()
-    store.intend(1, 0)
+    store.intend(store.incarnation, 1, 0)
     with (tmp_path / "intents").open("a") as file:
         file.write("1 2")
     assert store.intents() == ((1, 1, 0),)

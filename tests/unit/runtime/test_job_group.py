@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from penstock.changelog import ChangelogBatch
+from penstock.checkpoint import StateWriteError
 from penstock.connectors.base import Committable, SinkContext, SourceContext, TableProgress
 from penstock.errors import ConnectorError
 from penstock.plan import PhysicalPlan, SinkNode, SourceNode
@@ -274,3 +276,47 @@ def test_two_jobs_of_one_group_end_separately(tmp_path: Path) -> None:
     assert [job.wait(20) for job in jobs] == [JobState.FINISHED] * 2
     assert group.join(10)
     assert (first.visible, second.visible) == (list(range(5)), list(range(500)))
+
+
+def test_ctrl_c_ends_a_job_that_waits_to_start_again(tmp_path: Path) -> None:
+    target = Target()
+    settings = {
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "9",
+    }
+    settings["restart-strategy.fixed-delay.delay"] = "1 h"
+    group = JobGroup(tmp_path, settings)
+    job = group.submit(plan(10**9, target))
+    group.seal()
+    deadline = time.monotonic() + 20
+    while not target.visible and time.monotonic() < deadline:
+        time.sleep(0.01)
+    target.fail_prepare_of = group.status()["epoch"] + 3
+    while job.state is not JobState.RESTARTING and time.monotonic() < deadline:
+        time.sleep(0.01)
+    group.stop()
+    assert job.wait(10) is JobState.CANCELED
+    assert group.join(10), "the engine ended and gave the directory back"
+    run(tmp_path, len(target.visible) + 5, target)
+
+
+def test_a_state_that_cannot_be_written_is_tried_again_until_ctrl_c(tmp_path: Path) -> None:
+    target = Target()
+    group = JobGroup(tmp_path, SETTINGS)
+    job = group.submit(plan(10**9, target))
+    group.seal()
+    deadline = time.monotonic() + 20
+    while not target.visible and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    def full() -> int:
+        raise StateWriteError("could not raise the incarnation of the job")
+
+    group.store.raise_incarnation = full  # type: ignore[method-assign]
+    target.fail_prepare_of = group.status()["epoch"] + 3
+    while group.status()["restarts"] < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert group.status()["restarts"] >= 3
+    group.stop()
+    assert job.wait(10) is JobState.CANCELED
+    assert group.join(10)

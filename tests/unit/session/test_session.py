@@ -56,6 +56,7 @@ class FakeRunner:
                 folder,
                 pool,
                 pool,
+                pool,
                 SystemClock(),
                 lambda: None,
                 lambda *_: None,

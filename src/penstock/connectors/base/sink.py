@@ -63,7 +63,8 @@ class SinkContext:
         identity: Of the job's directory, for names that no other job may have.
         incarnation: Raised and fsynced at every start of the job, before the first begin.
         directory: Folder of the job for the sink's own files (the spool).
-        executor: The sink I/O pool: calls to the target.
+        executor: The sink I/O pool: loads.
+        commits: The pool for commits, which may wait long.
         disk: The disk pool: writes to the job's folder, never behind a call to the target.
         clock: The door to time.
         wake: Call from any thread: something changed.
@@ -82,6 +83,7 @@ class SinkContext:
     incarnation: int
     directory: Path
     executor: Executor
+    commits: Executor
     disk: Executor
     clock: Clock
     wake: Callable[[], None]

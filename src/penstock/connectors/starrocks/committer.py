@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ LOST = "transaction-lost"
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PATIENCE_S = 60.0
 _PUBLISH_PATIENCE_S = 600.0
+_UNPUBLISHED_MAX = 2
 _LOAD_BYTES = 32 << 20
 
 
@@ -69,6 +71,7 @@ class Committer:
         self._gate = gate
         self._progress = progress
         self._metrics = metrics
+        self._unpublished: deque[str] = deque()
         self.stopped = False
 
     def commit(self, entry: Entry) -> None:
@@ -100,6 +103,7 @@ class Committer:
     # Transactions
 
     def _commit_transaction(self, entry: Entry) -> None:
+        self._wait_for_publishes()
         label = entry.label
         headers = {}
         enough = None
@@ -136,12 +140,26 @@ class Committer:
             ask = state is not LoadState.COMMITTED
             if not ask and enough is not None and now >= enough:
                 # It will become visible, in the order of commits; the user does not wait for it.
+                self._unpublished.append(label)
                 return
             if ask and now > deadline:
                 raise failure or self._late(label, said or f"state {state}")
             if now > publish_deadline:
                 raise self._late(label, said or "COMMITTED")
             self._clock.sleep(pause)
+
+    def _wait_for_publishes(self) -> None:
+        """At most two commits of a table may be unpublished: the oldest must be visible."""
+        while len(self._unpublished) >= _UNPUBLISHED_MAX:
+            label = self._unpublished.popleft()
+            deadline = self._clock.monotonic() + _PUBLISH_PATIENCE_S
+            for pause in self._pauses():
+                state, _ = self._api.state(label)
+                if state is not LoadState.COMMITTED:
+                    break
+                if self._clock.monotonic() > deadline:
+                    raise self._late(label, "COMMITTED")
+                self._clock.sleep(pause)
 
     def _same(self, entry: Entry, txn_id: int) -> None:
         """A label says nothing by itself: another job may have used it after StarRocks forgot."""

@@ -173,6 +173,10 @@ class Loader:
                 self._close_broken(patient=False)
                 raise
 
+    def stop(self) -> None:
+        """Let `work` end after the step it is at. Any thread."""
+        self._closed = True
+
     def close(self, *, abort: bool) -> None:
         """Stop; with `abort` roll back what is open. On the pool."""
         self._closed = True
@@ -258,6 +262,13 @@ class Loader:
             # Any other answer than OK ends the attempt: without counts the rule "rows prepared =
             # rows sent" could not be checked, even where the label turns out to be PREPARED.
             answer = self._api.prepare(attempt.label, headers)
+            if answer.loaded_rows is None:
+                raise ConnectorError(
+                    f"StarRocks did not say how many rows it prepared for {self._api.name}",
+                    retryable=True,
+                    code="rows-unknown",
+                    detail=f"{answer.status}: {answer.message}\nlabel {attempt.label}",
+                )
             check_rows(self._api, self._options, attempt.label, attempt.rows, answer)
             with self._outbox.lock:
                 self._attempt = None

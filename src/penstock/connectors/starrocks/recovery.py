@@ -136,7 +136,14 @@ class Recovery:
                 f"{ON_UNKNOWN_KEY}=reload (they are missing) or skip (they are there).",
             )
         for entry in lost:
-            self._api.settle(entry.label)
+            settled = self._api.settle(entry.label)
+            if settled in _VISIBLE:
+                raise ConnectorError(
+                    f'label "{entry.label}" became {settled.value} while its rows were taken back',
+                    retryable=True,
+                    code="label-taken",
+                    detail=f"{entry.rows} rows of {self._api.name}, transaction {entry.txn_id}.",
+                )
         if state is LoadState.UNKNOWN and not self._keyed and choice == "skip":
             _LOG.warning("label %s is taken as visible, as asked", first.label)
             first.segments = ()

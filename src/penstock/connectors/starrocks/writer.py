@@ -77,7 +77,7 @@ class StarRocksWriter:
         )
         self._disk = Lane(context.disk, context.wake)
         self._loads = Lane(context.executor, context.wake)
-        self._commits = Lane(context.executor, context.wake)
+        self._commits = Lane(context.commits, context.wake)
         self.progress = Progress()
         self._link: Link | None = None
         self._epoch = 0
@@ -233,6 +233,7 @@ class StarRocksWriter:
         link = self._link
         if link is not None:
             link.committer.stopped = True
+            link.loader.stop()
 
         def release() -> None:
             self._outbox.release()

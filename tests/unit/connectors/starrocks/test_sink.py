@@ -83,8 +83,8 @@ class Rig:
         assert build is not None
         sink: Any = build(TableDescriptor("c.d.t", schema, raw, settings=settings or {}))
         context = SinkContext(
-            "s1", "job", "id", incarnation, self.tmp_path, self.pool, self.pool, SystemClock(),
-            lambda: None, lambda e, a: self.intents.append((e, a)), None,
+            "s1", "job", "id", incarnation, self.tmp_path, self.pool, self.pool, self.pool,
+            SystemClock(), lambda: None, lambda e, a: self.intents.append((e, a)), None,
             recovered or RecoveredSink(), self.pool, SharedResources(),
         )  # fmt: skip
         writer = sink.writer_for("c.d.t", schema, context)
@@ -443,3 +443,12 @@ def test_target_is_checked(rig: Rig, columns: Any, text: str) -> None:
 def test_key_table_needs_a_key(rig: Rig) -> None:
     with pytest.raises(ValidationError, match="has no primary key"):
         rig.start(schema=Schema(SCHEMA.columns))
+
+
+def test_a_prepare_without_a_count_is_no_prepare(rig: Rig) -> None:
+    writer = rig.start()
+    rig.server.faults["prepare"] = [{"Status": "OK", "Message": ""}]
+    writer.write(batch((1, "a", 1)))
+    rig.finish(writer, 1)
+    assert rig.server.visible() == [["1", "a", "1", "0"]]
+    assert sorted(t.state for t in rig.server.txns.values()) == ["ABORTED", "VISIBLE"]

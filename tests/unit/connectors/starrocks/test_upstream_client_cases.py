@@ -67,7 +67,7 @@ def api(table: TargetTable) -> Iterator[LoadApi]:
 def labels(options: StarRocksOptions, *, identity: str = "job-1", incarnation: int = 1) -> Labels:
     with ThreadPoolExecutor(1) as pool:
         context = SinkContext(
-            "s1", "my job", identity, incarnation, Path(), pool, pool, SystemClock(),
+            "s1", "my job", identity, incarnation, Path(), pool, pool, pool, SystemClock(),
             lambda: None, lambda *_: None, None, RecoveredSink(), pool, SharedResources(),
         )  # fmt: skip
     return Labels(options, context, "c.d.t")

@@ -34,8 +34,8 @@ class WholeSink:
         raw = {**table.options().raw, "sink.retry.interval-ms": "10", **options}
         sink = StarRocksSink.from_descriptor(TableDescriptor("c.d.t", schema, raw))
         context = SinkContext(
-            "s1", "job", str(folder), 1, folder, self._pool, self._pool, SystemClock(),
-            lambda: None, lambda *_: None, None, RecoveredSink(), self._pool, SharedResources(),
+            "s1", "job", str(folder), 1, folder, self._pool, self._pool, self._pool,
+            SystemClock(), lambda: None, lambda *_: None, None, RecoveredSink(), self._pool, SharedResources(),
         )  # fmt: skip
         self.writer: StarRocksWriter = sink.writer_for("c.d.t", schema, context)
 
