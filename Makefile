@@ -34,7 +34,7 @@ test-servers: install
 check: lint types
 
 test: check test-servers
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n 2 $(ARGS)
 
 demo: install
 	$(BIN)/penstock demo $(ARGS)

@@ -1,7 +1,8 @@
-"""`penstock demo` takes its servers along however it ends."""
+"""`penstock demo` where it cannot go its usual way."""
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -31,3 +32,20 @@ def test_sigterm_while_it_starts_leaves_no_server_behind(tmp_path: Path) -> None
         assert demo.wait(60) == TERMINATED
     _, alive = psutil.wait_procs(servers, timeout=20)
     assert not alive
+
+
+def test_without_any_mysql_server_it_says_so_and_runs_the_rest(tmp_path: Path) -> None:
+    nowhere = {"PATH": str(tmp_path), "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "penstock.cli", "demo", "--rows", "5000", "--json"],
+        env=nowhere,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no 'apt-get' on this machine" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["equal"]
+    assert found["tables"] == {"datagen": {"rows": 5000, "missing": 0, "unexpected": 0}}
