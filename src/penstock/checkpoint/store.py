@@ -74,7 +74,8 @@ class CheckpointStore:
         self.incarnation = 0
         self.identity = ""
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            # Positions, statements and rows of tables are nobody else's business.
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock_file = (directory / "lock").open("a+")
         except OSError as error:
             raise CheckpointError(

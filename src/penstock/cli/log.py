@@ -1,10 +1,28 @@
-"""Warnings of the running parts, as lines on standard error."""
+"""Warnings of the running parts, as lines on standard error; tracebacks go to a file."""
 
 from __future__ import annotations
 
 import logging
+import time
 
 import click
+
+from penstock.cli.bug_file import write_traceback
+
+# What every record has; anything else was given as a field.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class LineFormatter(logging.Formatter):
+    """`12:30:01 [WARNING] binlog stream lost (reason=...)`; never a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = [f"{k}={v}" for k, v in vars(record).items() if k not in _STANDARD and v != ""]
+        if record.exc_info and record.exc_info[1] is not None:
+            fields.append(f"traceback in {write_traceback(record.exc_info[1])}")
+        extra = f" ({', '.join(fields)})" if fields else ""
+        return f"{at} [{record.levelname}] {record.getMessage()}{extra}"
 
 
 class StderrHandler(logging.Handler):
@@ -20,5 +38,5 @@ def show_log() -> None:
     if any(isinstance(handler, StderrHandler) for handler in root.handlers):
         return
     handler = StderrHandler(logging.WARNING)
-    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    handler.setFormatter(LineFormatter())
     root.addHandler(handler)

@@ -78,13 +78,9 @@ def _fail(error: PenstockError) -> NoReturn:
 
 def _bug(error: Exception) -> InternalError:
     """Our own mistake: the traceback goes to a file, to be sent to us."""
-    import tempfile
-    import traceback
+    from penstock.cli.bug_file import write_traceback
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="penstock-bug-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        traceback.print_exception(error, file=file)
     return InternalError(
-        f"penstock failed: {type(error).__name__}", detail=f"The traceback is in {file.name}."
+        f"penstock failed: {type(error).__name__}",
+        detail=f"The traceback is in {write_traceback(error)}.",
     )

@@ -14,9 +14,11 @@ from penstock.config import SECRET_MARK, is_secret_key
 from penstock.errors import OptionError, Span
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_VALUE = re.compile(r"'((?:[^'\n]|'')*)'\s*=\s*'((?:[^'\n]|'')*)")
 _LIKE_SECRET = re.compile(r"pass|pw|secret|token", re.IGNORECASE)
-_OPTION = re.compile(r"'((?:[^']|'')*)'(\s*=\s*)'((?:[^']|'')*)'")
+# What may stand between an option, `=` and its value.
+_GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
+_VALUE = re.compile(rf"'((?:[^'\n]|'')*)'{_GAP}={_GAP}'((?:[^'\n]|'')*)", re.DOTALL)
+_OPTION = re.compile(rf"'((?:[^']|'')*)'({_GAP}={_GAP})'((?:[^']|'')*)'", re.DOTALL)
 
 
 def read_settings(conf: Path | None, given: tuple[str, ...]) -> dict[str, str]:
@@ -129,15 +131,18 @@ def veiled(given: Substituted) -> str:
 
 
 def mask_secrets(text: str) -> str:
-    """A statement's text with the values of secret options masked.
+    r"""A statement's text with the values of secret options masked.
 
     Examples:
         >>> mask_secrets("WITH ('password' = 'x', 'hostname' = 'h')")
         "WITH ('password' = '******', 'hostname' = 'h')"
+        >>> mask_secrets("'password' /* prod */ = -- here\n 'x'")
+        "'password' /* prod */ = -- here\n '******'"
     """
 
     def masked(match: re.Match[str]) -> str:
-        value = SECRET_MARK if is_secret_key(match[1]) else match[3]
+        secret = is_secret_key(match[1]) or _LIKE_SECRET.search(match[1])
+        value = SECRET_MARK if secret else match[3]
         return f"'{match[1]}'{match[2]}'{value}'"
 
     return _OPTION.sub(masked, text)

@@ -5,6 +5,11 @@ from __future__ import annotations
 SECRET_MARK = "******"
 _SECRET_PARTS = (
     "password",
+    "passwd",
+    "credential",
+    "access-key",
+    "access.key",
+    "api.key",
     "secret",
     "apikey",
     "api-key",

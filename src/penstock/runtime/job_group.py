@@ -183,7 +183,7 @@ class JobGroup:
             return self._failed(error)
         except Exception as error:
             log.exception("engine failed")
-            return self._failed(InternalError(f"engine failed: {type(error).__name__}: {error}"))
+            return self._failed(InternalError(f"engine failed: {type(error).__name__}"))
 
     def _step(self) -> bool:
         """One round: mail, sources, epochs. True when all is done."""

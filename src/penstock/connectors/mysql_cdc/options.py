@@ -204,7 +204,13 @@ class MySqlCdcOptions(Options):
         False,
         "Every change becomes an insert.",
     )
-    legacy_json = Option("use.legacy.json.format", boolean, True, "Text form of binlog JSON.")
+    legacy_json = Option(
+        "use.legacy.json.format",
+        boolean,
+        True,
+        "Text form of binlog JSON.",
+        no_effect="JSON has one text form here, in the snapshot and in the binlog",
+    )
     connect_timeout = Option(
         "connect.timeout", parse_duration_ms, 30_000, "Wait for a connection.", at_least(251)
     )
@@ -213,7 +219,12 @@ class MySqlCdcOptions(Options):
         "connection.pool.size", integer, 20, "Most connections to the server.", at_least(2)
     )
     heartbeat = Option(
-        "heartbeat.interval", parse_duration_ms, 30_000, "Advance quiet tables' offsets."
+        "heartbeat.interval",
+        parse_duration_ms,
+        30_000,
+        "Advance quiet tables' offsets.",
+        no_effect="the server is asked for a heartbeat every second, and each epoch advances all"
+        " tables of a server",
     )
 
     def validate(self) -> None:

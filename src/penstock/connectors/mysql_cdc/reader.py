@@ -9,6 +9,7 @@ position, the counts and the list of finished chunks, nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import random
 from collections import deque
@@ -190,7 +191,7 @@ class MySqlCdcReader:
             self._endpoint,
             server_id,
             at,
-            self._context.directory / "binlog.ring",
+            self._context.directory / _ring_name(self._endpoint),
             self._columns,
             self._context.wake,
         )
@@ -360,3 +361,9 @@ class MySqlCdcReader:
 
     def _everything_finished(self) -> bool:
         return all(source.finished for source in self._sources.values())
+
+
+def _ring_name(endpoint: MySqlEndpoint) -> str:
+    """One file per server and account: a script may read several."""
+    server = f"{endpoint.host}:{endpoint.port}:{endpoint.user}"
+    return f"binlog-{hashlib.blake2s(server.encode(), digest_size=6).hexdigest()}.ring"

@@ -6,6 +6,7 @@ into the file, so the server's write timeout is not met.
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 from collections import deque
@@ -62,7 +63,9 @@ class ByteRing:
                 return True
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("w+b")
+                # Rows of others are in it: nobody else reads it.
+                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                self._file = os.fdopen(os.open(self._path, flags, 0o600), "w+b")
             self._file.seek(self._write_at)
             self._file.write(_HEAD.pack(len(data)) + data)
             self._write_at += _HEAD.size + len(data)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from penstock.clients.mysql import MySqlEndpoint
-from penstock.clock import zone_name
+from penstock.clock import session_zone, zone_name
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.reader import MySqlCdcReader
 from penstock.connectors.mysql_cdc.types import METADATA
@@ -51,7 +50,10 @@ class MySqlCdcSource:
                 hint="Declare PRIMARY KEY (...) NOT ENFORCED, or set"
                 " 'scan.incremental.snapshot.chunk.key-column'.",
             )
-        self.zone = _zone(options.server_time_zone or _session_zone(table))
+        self.zone = _zone(
+            options.server_time_zone
+            or session_zone(table.settings.get("table.local-time-zone", ""))
+        )
         wanted = table.settings.get("parallelism.default", "")
         parallelism = int(wanted) if wanted.isdigit() else 2
         self.parallelism = max(2, min(parallelism, options.pool_size)) if options.incremental else 1
@@ -89,20 +91,6 @@ class MySqlCdcSource:
     def create_reader(self, context: SourceContext) -> MySqlCdcReader:
         """A reader of this server; tables are attached to it."""
         return MySqlCdcReader(self.endpoint, context)
-
-
-def _session_zone(table: TableDescriptor) -> str:
-    zone = table.settings.get("table.local-time-zone", "")
-    if zone and zone.lower() != "default":
-        return zone
-    return time.tzname[0] if time.tzname[0] == "UTC" else _process_zone()
-
-
-def _process_zone() -> str:
-    from datetime import UTC, datetime
-
-    hours = round((datetime.now(UTC).astimezone().utcoffset() or 0).total_seconds() / 3600)  # type: ignore[union-attr]
-    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
 
 
 def _zone(given: str) -> str:
