@@ -43,7 +43,7 @@ DDL = (
 @pytest.fixture(scope="module", params=["mariadb", "mysql"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[MySqlServer]:
     if request.param not in available():
-        pytest.skip(f"no {request.param} server here")
+        pytest.fail(f"no {request.param} server here: make test-servers")
     start = start_mariadb if request.param == "mariadb" else start_mysql
     with start(tmp_path_factory.mktemp(request.param)) as running:
         session = MySqlConnection.open(running.endpoint)

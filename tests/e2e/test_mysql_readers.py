@@ -47,7 +47,7 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MySqlServer]:
     if request.param not in mysql_servers.available():
-        pytest.skip(f"no {request.param} server here; see penstock.testing.fetch_servers")
+        pytest.fail(f"no {request.param} server here: make test-servers")
     start = getattr(mysql_servers, f"start_{request.param}")
     with start(tmp_path_factory.mktemp("servers") / request.param) as running:
         yield running

@@ -64,7 +64,8 @@ class ByteRing:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 # Rows of others are in it: nobody else reads it.
-                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                self._path.unlink(missing_ok=True)
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 self._file = os.fdopen(os.open(self._path, flags, 0o600), "w+b")
             self._file.seek(self._write_at)
             self._file.write(_HEAD.pack(len(data)) + data)
