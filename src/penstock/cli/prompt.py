@@ -100,7 +100,7 @@ class PromptJobs:
             if jobs.local is not None:
                 jobs.local.group.stop()
         for jobs in self._running:
-            for error in jobs.wait(quiet=True).errors:
+            for error in jobs.wait(quiet=True, last=False).errors:
                 click.echo(error.render(), err=True)
         self._running.clear()
 

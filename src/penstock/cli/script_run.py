@@ -110,15 +110,20 @@ class ScriptJobs:
             return Path(self._scratch.name)
         return Path(".penstock") / directory_name(settings.get("pipeline.name", self._name))
 
-    def wait(self, *, quiet: bool) -> Ended:
-        """Wait until all jobs have ended, showing how they go. Ctrl-C stops them cleanly."""
+    def wait(self, *, quiet: bool, last: bool = True) -> Ended:
+        """Wait until all jobs have ended, showing how they go. Ctrl-C stops them cleanly.
+
+        Args:
+            quiet: Show nothing while they run.
+            last: The process only ends after this: a second Ctrl-C that comes too late is nothing.
+        """
         if self.local is None:
             return Ended()
         group = self.local.group
         group.seal()
-        with stop_on_signals(group.stop, group.stop_now) as stops:
+        with stop_on_signals(group.stop, group.stop_now, last=last) as stops:
             LiveView(group, quiet=quiet).watch(lambda: group.join(0))
-        group.join(STOP_LIMIT_S)
+            group.join(STOP_LIMIT_S)
         return self._ended(stops.exit_code if stops.asked else DONE)
 
     def _ended(self, stopped: int) -> Ended:

@@ -30,10 +30,19 @@ class Stops:
 
 
 @contextmanager
-def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> Iterator[Stops]:
+def stop_on_signals(
+    stop: Callable[[], None], stop_now: Callable[[], None], *, last: bool = False
+) -> Iterator[Stops]:
     """Within it the first signal calls `stop`, the second `stop_now`, the third ends the process.
 
     Off the main thread, where Python delivers no signals, nothing changes.
+
+    Args:
+        stop: Asks for a clean stop; returns at once.
+        stop_now: Asks for a stop that rolls back; returns at once.
+        last: The process does nothing afterwards but tell and end, so a signal that was asked
+            for and comes late (the user pressed twice, the first sufficed) changes nothing: not
+            the exit code, not what is printed.
     """
     stops = Stops()
 
@@ -58,7 +67,8 @@ def stop_on_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> I
         yield stops
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Python puts handlers of ours back to "die" on its way out, but leaves this one.
+            signal.signal(number, signal.SIG_IGN if last and stops.asked else handler)
 
 
 @contextmanager
