@@ -71,6 +71,8 @@ _INSIDE = re.compile(r"(SAVEPOINT|ROLLBACK\s+(WORK\s+)?TO|RELEASE\s+SAVEPOINT)\b
 _XA_START = re.compile(r"XA\s+(START|BEGIN)\b", re.IGNORECASE)
 _XA_END = re.compile(r"XA\s+END\b", re.IGNORECASE)
 _PURGED = 1236
+# a table map begins with the table's number
+_NUMBER_BYTES = 6
 # Reading in bulk pays for small packets, and for many of them.
 _SAMPLE_PACKETS = 16
 _SMALL_PACKET = 1024
@@ -405,14 +407,23 @@ class BinlogDecoder:
         known = self._tables.get(number)
         if known is not None and known[0] == body:
             return
+        self._tables[number] = (body, self._table_of(body))
+        self._tables_version += 1
+
+    def _table_of(self, body: bytes) -> BinlogTable | None:
+        """The table of a map; None if its rows are not wanted.
+
+        A table the server numbered anew (after FLUSH TABLES) stays the same one: transactions that
+        began before may commit later, and all its rows must keep their order.
+        """
+        for other, table in self._tables.values():
+            if other[_NUMBER_BYTES:] == body[_NUMBER_BYTES:]:
+                return table
         name = table_name(body)
         columns = self._schemas(*name)
-        table = None
-        if columns is not None:
-            fields = binary_fields(parse_table_map(body), columns)
-            table = BinlogTable(name, RowImages(fields))
-        self._tables[number] = (body, table)
-        self._tables_version += 1
+        if columns is None:
+            return None
+        return BinlogTable(name, RowImages(binary_fields(parse_table_map(body), columns)))
 
     def _rows(
         self, data: bytes, body: int, end: int, kind: int, rows: tuple[int, bool, bool], stamp: int

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from penstock.errors import DataError
 from penstock.wire.mysql.binlog_values import Gather, decode_column
+from penstock.wire.mysql.gather import integers_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,9 +133,7 @@ class RowImages:
                 for byte, table in widths:
                     place = place + table[data[begin + byte]]
                 record.append(place)
-                size = data[place].astype(np.int64)
-                for byte in range(1, length_bytes):
-                    size |= data[place + byte].astype(np.int64) << 8 * byte
+                size = integers_at(data, place, length_bytes)
                 null = data[begin + (index >> 3)] >> (index & 7) & 1
                 place = place + np.where(null == 1, 0, size + length_bytes)
             for byte, table in self._tail:
@@ -171,9 +170,7 @@ class RowImages:
             if field.length_bytes:
                 place = variable[run]
                 run += 1
-                size = np.zeros(len(place), np.int64)
-                for part in range(field.length_bytes):
-                    size |= data[place + part].astype(np.int64) << 8 * part
+                size = integers_at(data, place, field.length_bytes)
                 begin = place + field.length_bytes
                 if null is not None:
                     size[null] = 0

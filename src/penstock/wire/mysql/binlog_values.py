@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from penstock.errors import DataError
 from penstock.wire.mysql import table_map as t
+from penstock.wire.mysql.gather import everywhere, integers_at
 from penstock.wire.mysql.json_binary import decode_json
 from penstock.wire.mysql.result_set import slices, validity
 
@@ -104,18 +105,13 @@ def _bytes(at: Gather, width: int) -> npt.NDArray[np.uint8]:
     return windows[at.begin]
 
 
-def _big(raw: npt.NDArray[np.uint8], first: int, last: int) -> _Ints:
-    value = np.zeros(len(raw), np.int64)
-    for index in range(first, last):
-        value = value << 8 | raw[:, index]
-    return value
+def _big(at: Gather, first: int, last: int) -> _Ints:
+    """Bytes `first` to `last` of each value, the highest first."""
+    return integers_at(at.data, at.begin + first, last - first, big_endian=True)
 
 
-def _little(raw: npt.NDArray[np.uint8]) -> _Ints:
-    value = np.zeros(len(raw), np.int64)
-    for index in range(raw.shape[1]):
-        value |= raw[:, index].astype(np.int64) << 8 * index
-    return value
+def _little(at: Gather, width: int) -> _Ints:
+    return integers_at(at.data, at.begin, width)
 
 
 def _either(first: _Bools | None, second: _Bools) -> _Bools | None:
@@ -125,56 +121,53 @@ def _either(first: _Bools | None, second: _Bools) -> _Bools | None:
 
 
 def _fixed(field: BinaryField, at: Gather) -> pa.Array:  # noqa: PLR0911
-    kind, null = field.type, at.null
-    if field.width == 0:
+    kind, width, null = field.type, field.width, at.null
+    if width == 0:
         return pa.nulls(len(at.begin), field.column.arrow_type)
-    raw = _bytes(at, field.width)
     if kind in {t.TINY, t.SHORT, t.INT24, t.LONG, t.LONGLONG}:
-        return _integers(field, raw, null)
+        return _integers(field, at)
     if kind == t.NEWDECIMAL:
-        return _decimals(field, raw, null)
+        return _decimals(field, at)
     if kind in {t.FLOAT, t.DOUBLE}:
         float_type, number = (pa.float32(), "<f4") if kind == t.FLOAT else (pa.float64(), "<f8")
-        return _make(float_type, raw.view(number).ravel(), null)
+        return _make(float_type, everywhere(at.data, number)[at.begin], null)
     if kind in {t.DATETIME2, t.TIMESTAMP2, t.TIME2}:
-        return _clock(field, raw, null)
+        return _clock(field, at)
     if kind in {t.DATE, t.NEWDATE}:
-        value = _little(raw)
+        value = _little(at, width)
         days, bad = _days(value >> 9, value >> 5 & 15, value & 31)
         return _make(pa.date32(), days.astype(np.int32), _either(null, bad))
     if kind == t.YEAR:
-        year = raw[:, 0].astype(np.int32)
+        year = at.data[at.begin].astype(np.int32)
         return _make(pa.int32(), np.where(year == 0, 0, year + 1900).astype(np.int32), null)
     if kind == t.BIT:
         if field.column.arrow_type == pa.bool_():
-            return pa.array(raw[:, -1] == 1, pa.bool_(), mask=null)
-        fixed = _make(pa.binary(field.width), raw, null)
+            return pa.array(at.data[at.begin + (width - 1)] == 1, pa.bool_(), mask=null)
+        fixed = _make(pa.binary(width), _bytes(at, width), null)
         return fixed.cast(pa.binary())
     if kind in {t.ENUM, t.SET}:
-        return _members(field, _little(raw), null)
-    return _old_clock(kind, raw, null)
+        return _members(field, _little(at, width), null)
+    return _old_clock(kind, _little(at, width), null)
 
 
-def _integers(field: BinaryField, raw: npt.NDArray[np.uint8], null: _Bools | None) -> pa.Array:
-    unsigned = field.column.unsigned
+def _integers(field: BinaryField, at: Gather) -> pa.Array:
+    unsigned, width, null = field.column.unsigned, field.width, at.null
     if field.type == t.INT24:
-        value = _little(raw)
+        value = _little(at, 3)
         if not unsigned:
             value = np.where(value >= 1 << 23, value - (1 << 24), value)
         return _make(pa.int32(), value.astype(np.int32), null)
-    flat = np.ascontiguousarray(raw)
-    width = field.width
+    found = everywhere(at.data, f"<{'u' if unsigned else 'i'}{width}")[at.begin]
     if not unsigned:
         kind = {1: pa.int8(), 2: pa.int16(), 4: pa.int32(), 8: pa.int64()}[width]
-        return _make(kind, flat.view(f"<i{width}").ravel(), null)
-    value = flat.view(f"<u{width}").ravel()
+        return _make(kind, found, null)
     if width == 8:
-        limbs = np.zeros((len(value), 2), np.uint64)
-        limbs[:, 0] = value
+        limbs = np.zeros((len(found), 2), np.uint64)
+        limbs[:, 0] = found
         return _make_wide(pa.decimal128(20, 0), limbs, null)
     wide = {1: (pa.int16(), np.int16), 2: (pa.int32(), np.int32), 4: (pa.int64(), np.int64)}
     arrow, number = wide[width]
-    return _make(arrow, value.astype(number), null)
+    return _make(arrow, found.astype(number), null)
 
 
 def _make_wide(kind: pa.DataType, limbs: npt.NDArray[np.generic], null: _Bools | None) -> pa.Array:
@@ -184,26 +177,30 @@ def _make_wide(kind: pa.DataType, limbs: npt.NDArray[np.generic], null: _Bools |
     )
 
 
-def _decimals(field: BinaryField, raw: npt.NDArray[np.uint8], null: _Bools | None) -> pa.Array:
+def _decimals(field: BinaryField, at: Gather) -> pa.Array:
     """DECIMAL: groups of nine digits in four bytes, big endian, sign in the first bit."""
-    whole, scale = field.precision - field.scale, field.scale
-    raw = raw.copy()
-    negative = raw[:, 0] & 0x80 == 0
-    raw[:, 0] ^= 0x80
-    raw[negative] ^= 0xFF
+    whole, scale, null = field.precision - field.scale, field.scale, at.null
+    negative: _Bools = at.data[at.begin] & 0x80 == 0
+    any_negative = bool(negative.any())
     groups = [whole % 9] * bool(whole % 9) + [9] * (whole // 9)
     groups += [9] * (scale // 9) + [scale % 9] * bool(scale % 9)
     values, place = [], 0
     for digits in groups:
-        end = place + t.DIGIT_BYTES[digits]
-        values.append(_big(raw, place, end))
-        place = end
+        width = t.DIGIT_BYTES[digits]
+        value = _big(at, place, place + width)
+        if place == 0:
+            value ^= 0x80 << 8 * (width - 1)
+        if any_negative:
+            value[negative] ^= (1 << 8 * width) - 1
+        values.append(value)
+        place += width
     if field.precision <= 18:
-        total = np.zeros(len(raw), np.int64)
-        for digits, value in zip(groups, values, strict=True):
+        total = values[0]
+        for digits, value in zip(groups[1:], values[1:], strict=True):
             total = total * 10**digits + value
-        total[negative] *= -1
-        limbs = np.empty((len(raw), 2), np.int64)
+        if any_negative:
+            total[negative] *= -1
+        limbs = np.empty((len(total), 2), np.int64)
         limbs[:, 0] = total
         limbs[:, 1] = total >> 63
         return _make_wide(pa.decimal128(field.precision, scale), limbs, null)
@@ -261,20 +258,21 @@ def _days(year: _Ints, month: _Ints, day: _Ints) -> tuple[_Ints, _Bools]:
     return era * 146_097 + of_era_days - 719_468, bad
 
 
-def _clock(field: BinaryField, raw: npt.NDArray[np.uint8], null: _Bools | None) -> pa.Array:
+def _clock(field: BinaryField, at: Gather) -> pa.Array:
     """DATETIME, TIMESTAMP and TIME since MySQL 5.6: big endian, then hundredths as bytes."""
+    null = at.null
     fraction_bytes = (field.precision + 1) // 2
     unit = 10 ** (6 - 2 * fraction_bytes)
     base = field.width - fraction_bytes
     if field.type == t.TIME2:
-        total = _big(raw, 0, field.width) - (0x800000 << 8 * fraction_bytes)
+        total = _big(at, 0, field.width) - (0x800000 << 8 * fraction_bytes)
         size = np.abs(total)
         clock = size >> 8 * fraction_bytes
         seconds = (clock >> 12 & 0x3FF) * 3600 + (clock >> 6 & 63) * 60 + (clock & 63)
         micros = seconds * _MICRO + (size & (1 << 8 * fraction_bytes) - 1) * unit
         return _make(pa.duration("us"), np.where(total < 0, -micros, micros), null)
-    fraction = _big(raw, base, field.width) * unit if fraction_bytes else 0
-    value = _big(raw, 0, base)
+    fraction = _big(at, base, field.width) * unit if fraction_bytes else 0
+    value = _big(at, 0, base)
     if field.type == t.TIMESTAMP2:
         micros = value * _MICRO + fraction
         zero = value == 0
@@ -286,9 +284,8 @@ def _clock(field: BinaryField, raw: npt.NDArray[np.uint8], null: _Bools | None) 
     return _make(pa.timestamp("us"), seconds * _MICRO + fraction, _either(null, bad))
 
 
-def _old_clock(kind: int, raw: npt.NDArray[np.uint8], null: _Bools | None) -> pa.Array:
+def _old_clock(kind: int, value: _Ints, null: _Bools | None) -> pa.Array:
     """TIMESTAMP, DATETIME and TIME as before MySQL 5.6."""
-    value = _little(raw)
     if kind == t.TIMESTAMP:
         return _make(pa.timestamp("us", tz="UTC"), value * _MICRO, _either(null, value == 0))
     clock = value % 1_000_000

@@ -8,13 +8,17 @@ its head (DDL, savepoints, tables not seen yet), is left to the decoder's one-by
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from penstock.wire.mysql.binlog_blocks import DELETE, INSERT, UPDATE, BinlogTable, Events
+from penstock.wire.mysql.gather import everywhere, integers_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     Bytes = npt.NDArray[np.uint8]
@@ -29,8 +33,17 @@ _ANONYMOUS_GTID = 34
 # ROWS_QUERY of MySQL and ANNOTATE_ROWS of MariaDB: the statement's text
 _IGNORED = (29, 160)
 _ROW_KINDS = {23: INSERT, 24: UPDATE, 25: DELETE, 30: INSERT, 31: UPDATE, 32: DELETE}
-_ROW_TYPES = np.array(list(_ROW_KINDS), np.uint8)
 _FLAGS_AT = 6
+
+
+def _marks(types: Iterable[int]) -> Bools:
+    """By event type, whether it is one of these."""
+    marks = np.zeros(256, np.bool_)
+    marks[list(types)] = True
+    return marks
+
+
+_IS_ROWS, _IS_IGNORED = _marks(_ROW_KINDS), _marks(_IGNORED)
 
 
 class Packets(NamedTuple):
@@ -66,7 +79,9 @@ def find_packets(data: Bytes, place: int, size: int) -> Packets:
         words = data[at + phase : size - (size - at - phase) % 4]
         if len(words) >= 4:
             hits.append(np.flatnonzero(words.view("<u4") == server) * 4 + (at + phase))
-    starts = np.sort(np.concatenate(hits)) - _SERVER_AT if hits else np.zeros(0, np.int64)
+    starts = np.concatenate(hits) if hits else np.zeros(0, np.int64)
+    starts.sort(kind="stable")  # which merges the four, each in order already
+    starts -= _SERVER_AT
     starts = starts[starts + _BODY_AT <= size]
     lengths = _words(data, starts) & 0xFFFFFF
     events = _words(data, starts + 14)
@@ -99,12 +114,7 @@ def _chain(starts: Ints, ends: Ints, place: int) -> Ints:
 
 
 def _words(data: Bytes, places: Ints) -> Ints:
-    return (
-        data[places].astype(np.int64)
-        | data[places + 1].astype(np.int64) << 8
-        | data[places + 2].astype(np.int64) << 16
-        | data[places + 3].astype(np.int64) << 24
-    )
+    return integers_at(data, places, 4)
 
 
 class Bulk(NamedTuple):
@@ -127,6 +137,23 @@ class Bulk(NamedTuple):
     begun: bool
 
 
+class _OfTable:
+    """Packets of one table, and what of them was compared with what is known of it."""
+
+    def __init__(self, places: Ints, is_map: Bools, types: Bytes) -> None:
+        self.places = places
+        self.is_map = is_map
+        self.types = types
+        self.rows = places[~is_map]
+        self.forget(None)
+
+    def forget(self, known: tuple[bytes, BinlogTable | None] | None) -> None:
+        """The table is another one now."""
+        self.known = known
+        self.maps_judged = False
+        self.kinds_judged: set[int] = set()
+
+
 class PlainRun:
     """Packets of a buffer, and which of them can be read in bulk.
 
@@ -143,22 +170,30 @@ class PlainRun:
         self._bodies = packets.starts + _BODY_AT
         self._ends = packets.ends - checksum
         types = packets.types
-        self._is_rows = np.isin(types, _ROW_TYPES)
+        self._is_rows = _IS_ROWS[types]
         self._is_map = types == _TABLE_MAP
         self._is_xid = types == _XID
         self._is_gtid = (types == _GTID) | (types == _MARIA_GTID) | (types == _ANONYMOUS_GTID)
-        self._ids = np.full(len(types), -1, np.int64)
         tabled = self._is_rows | self._is_map
-        at = self._bodies[tabled]
-        self._ids[tabled] = _words(self._data, at) | (
-            self._data[at + 4].astype(np.int64) << 32 | self._data[at + 5].astype(np.int64) << 40
-        )
-        plain = tabled | self._is_xid | self._is_gtid | np.isin(types, _IGNORED)
+        plain = tabled | self._is_xid | self._is_gtid | _IS_IGNORED[types]
         self._is_query = types == _QUERY
         plain[self._is_query] = self._begins(np.flatnonzero(self._is_query))
         plain &= packets.offsets != 0
         plain[self._is_gtid] &= self._usual_gtids(np.flatnonzero(self._is_gtid))
-        self._odd = ~plain
+        self._tables = {
+            number: _OfTable(places, self._is_map[places], types[places])
+            for number, places in self._by_table(np.flatnonzero(tabled))
+        }
+        self._never_plain = ~plain
+        # packets of a table are odd until it is known
+        self._odd = self._never_plain | tabled
+
+    def _by_table(self, places: Ints) -> list[tuple[int, Ints]]:
+        ids = integers_at(self._data, self._bodies[places], 6)
+        order = np.argsort(ids, kind="stable")
+        ids, places = ids[order], places[order]
+        cuts = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
+        return [(int(ids[low]), places[low:high]) for low, high in pairwise(cuts) if low < high]
 
     def _begins(self, places: Ints) -> Bools:
         """Which queries are just BEGIN."""
@@ -186,37 +221,52 @@ class PlainRun:
 
     def odd(self, tables: Tables) -> Bools:
         """Which packets must be read one by one, given the tables known."""
-        odd: Bools = self._odd.copy()
-        for number in np.unique(self._ids[self._ids >= 0]).tolist():
-            mine = self._ids == number
-            maps = np.flatnonzero(mine & self._is_map)
+        for number, mine in self._tables.items():
             known = tables.get(number)
+            if known is not mine.known:
+                mine.forget(known)
+                self._odd[mine.places] = True
             if known is None:
-                odd[mine] = True
                 continue
             body, table = known
-            odd[maps] |= ~self._equal(maps, body, to_end=True)
+            if not mine.maps_judged:
+                mine.maps_judged = True
+                maps = mine.places[mine.is_map]
+                self._odd[maps] = self._never_plain[maps] | ~self._equal(maps, body)
+                if table is None:
+                    self._odd[mine.rows] = self._never_plain[mine.rows]
             if table is None:
                 continue
-            for kind in np.unique(self.packets.types[mine & self._is_rows]).tolist():
-                rows = np.flatnonzero(mine & (self.packets.types == kind))
-                header = table.headers.get(kind)
-                odd[rows] |= True if header is None else ~self._equal(rows, header)
+            for kind, header in table.headers.items():
+                if kind not in mine.kinds_judged:
+                    mine.kinds_judged.add(kind)
+                    rows = mine.places[mine.types == kind]
+                    self._odd[rows] = self._never_plain[rows] | ~self._begin_with(rows, header)
+        odd: Bools = self._odd
         return odd
 
-    def _equal(self, places: Ints, wanted: bytes, *, to_end: bool = False) -> Bools:
-        """Whether bodies are these bytes; without `to_end`, begin with them, flags aside."""
+    def _equal(self, places: Ints, wanted: bytes) -> Bools:
+        """Whether bodies are these bytes."""
+        body = self._bodies[places]
+        fits: Bools = self._ends[places] - body == len(wanted)
+        return fits & self._have(np.where(fits, body, 0), wanted)
+
+    def _begin_with(self, places: Ints, wanted: bytes) -> Bools:
+        """Whether bodies of the table's events begin with these bytes, their flags aside."""
         body, size = self._bodies[places], len(wanted)
-        room = self._ends[places] - body
-        fits = room == size if to_end else room >= size
-        inside = np.where(fits, body, 0)
-        found = np.lib.stride_tricks.sliding_window_view(self._data, size)[inside]
-        expected = np.frombuffer(wanted, np.uint8)
-        differs = found != expected
-        if not to_end:
-            differs[:, _FLAGS_AT : _FLAGS_AT + 2] = False
-        result: Bools = fits & ~differs.any(axis=1)
-        return result
+        fits: Bools = self._ends[places] - body >= size
+        after = _FLAGS_AT + 2
+        return fits & self._have(np.where(fits, body, 0) + after, wanted[after:])
+
+    def _have(self, places: Ints, wanted: bytes) -> Bools:
+        """Whether these bytes stand there.
+
+        NumPy compares byte strings of one length without their zeros at the end, which is the same.
+        """
+        if not wanted or len(wanted) > len(self._data):
+            return np.full(len(places), not wanted)
+        found: Bools = everywhere(self._data, f"S{len(wanted)}")[places] == wanted
+        return found
 
     def read(self, first: int, last: int, tables: Tables, base: int) -> Bulk:
         """Packets `first` to `last`, none of them odd.
@@ -232,11 +282,7 @@ class PlainRun:
         ended = int(ends[-1]) if len(ends) else -1
         offsets = self.offsets(part, base)
         rows = []
-        for number in np.unique(self._ids[part][self._is_rows[part]]).tolist():
-            table = tables[number][1]
-            if table is None:
-                continue
-            mine = np.flatnonzero((self._ids[part] == number) & self._is_rows[part]) + first
+        for table, mine in self._rows_of(first, last, tables):
             closed = int(np.searchsorted(mine, ended))
             rows.append(
                 (
@@ -246,6 +292,20 @@ class PlainRun:
                 )
             )
         return Bulk(rows, *self._transactions(first, last, ended))
+
+    def _rows_of(self, first: int, last: int, tables: Tables) -> list[tuple[BinlogTable, Ints]]:
+        """Row events of each wanted table; those of all its numbers are in their order."""
+        found: dict[int, tuple[BinlogTable, list[Ints]]] = {}
+        for number, packets in self._tables.items():
+            places = packets.rows
+            mine = places[np.searchsorted(places, first) : np.searchsorted(places, last)]
+            table = tables[number][1] if len(mine) else None
+            if table is not None:
+                found.setdefault(id(table), (table, []))[1].append(mine)
+        return [
+            (table, parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts)))
+            for table, parts in found.values()
+        ]
 
     def offsets(self, part: slice, base: int) -> Ints:
         """Offsets behind the packets; events have 32 bits of them."""
