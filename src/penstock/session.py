@@ -31,6 +31,7 @@ class Explained:
     Args:
         name: The job's name.
         statement: Its text.
+        start: Offset of that in the script.
         text: The physical plan, the kinds of changes of every node in it.
         trees: The same as nested dictionaries, one per sink.
         ends: What is read and what is sent where, one per source and sink.
@@ -38,6 +39,7 @@ class Explained:
 
     name: str
     statement: str
+    start: int
     text: str
     trees: list[dict[str, Any]]
     ends: list[dict[str, Any]]
@@ -125,6 +127,7 @@ class Session:
             yield Explained(
                 plan.name,
                 statement.text,
+                statement.span.start,
                 physical_text(plan, changes=True),
                 plan_trees(plan),
                 plan_ends(plan),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.hidden import HiddenValues
 from penstock.cli.script_file import ScriptFile, script_options
 from penstock.cli.settings import read_settings
 from penstock.errors import place_lines
@@ -42,9 +43,10 @@ def command(
     script = ScriptFile.read(file)
     report = check_script(script.text, settings)
     if as_json:
-        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        shown = json.dumps(report.as_json(), ensure_ascii=False, indent=2)
     else:
-        click.echo("\n".join(text_of(report, script, columns=columns)))
+        shown = "\n".join(text_of(report, script, columns=columns))
+    click.echo(HiddenValues.current().hide(shown))
     sys.exit(0 if report.ok else 1)
 
 

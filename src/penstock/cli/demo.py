@@ -179,7 +179,7 @@ def _submit(directory: Path) -> JobGroup:
     from penstock.cli.script_run import ScriptJobs, run_script
 
     script = ScriptFile.read(example("shop.sql"))
-    jobs = ScriptJobs(script.text, "shop", directory, fresh=True, announce=False)
+    jobs = ScriptJobs(script, "shop", directory, fresh=True, announce=False)
     for _ in run_script(script, {}, jobs):
         pass
     assert jobs.local is not None

@@ -48,7 +48,7 @@ def run(folder: Path, rows: int, target: Any) -> dict[str, int]:
         )
     )
     script = ScriptFile.read(path)
-    jobs = ScriptJobs(script.text, "datagen", folder / "state", fresh=True, announce=False)
+    jobs = ScriptJobs(script, "datagen", folder / "state", fresh=True, announce=False)
     for _ in run_script(script, {}, jobs):
         pass
     assert jobs.local is not None

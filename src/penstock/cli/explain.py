@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from penstock.cli.script_file import ScriptFile, script_options
-from penstock.cli.settings import mask_secrets, read_settings
+from penstock.cli.settings import read_settings
 from penstock.errors import JobError
 
 if TYPE_CHECKING:
@@ -47,25 +47,25 @@ def command(
             hint="Add at least one INSERT INTO or query.",
         )
     if as_json:
-        shown = {"jobs": [_as_json(job) for job in jobs]}
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        shown = {"jobs": [_as_json(job, script) for job in jobs]}
+        click.echo(script.named(json.dumps(shown, ensure_ascii=False, indent=2)))
         return
     for number, job in enumerate(jobs, 1):
-        click.echo("\n".join(_text(number, job)))
+        click.echo(script.named("\n".join(_text(number, job, script))))
 
 
-def _as_json(job: Explained) -> dict[str, Any]:
+def _as_json(job: Explained, script: ScriptFile) -> dict[str, Any]:
     return {
         "name": job.name,
-        "statement": mask_secrets(job.statement),
+        "statement": script.masked(job.start, job.statement),
         "plan": job.trees,
         "ends": job.ends,
     }
 
 
-def _text(number: int, job: Explained) -> Iterator[str]:
+def _text(number: int, job: Explained, script: ScriptFile) -> Iterator[str]:
     yield f"== Job {number}: {job.name} =="
-    yield mask_secrets(job.statement.strip())
+    yield script.masked(job.start, job.statement)
     yield f"\n== Physical plan ==\n{job.text}"
     for end in job.ends:
         verb = "Reads" if end["role"] == "source" else "Sends to"

@@ -12,6 +12,7 @@ import click
 
 from penstock import __version__
 from penstock.cli.exit_codes import FAILED, INTERRUPTED
+from penstock.cli.hidden import HiddenValues
 from penstock.errors import InternalError, PenstockError
 
 HELP = {
@@ -50,37 +51,38 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `penstock` command; exit codes are those of `cli.exit_codes`."""
+    hidden = HiddenValues()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=hidden)
     except click.exceptions.Abort:
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except PenstockError as error:
-        _fail(error)
+        _fail(error, hidden)
     except BrokenPipeError:
         # Who reads our output has gone; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  the edge: users see no traceback
-        _fail(_bug(error))
+        _fail(_bug(error, hidden), hidden)
 
 
-def _fail(error: PenstockError) -> NoReturn:
-    click.echo(error.render(), err=True)
+def _fail(error: PenstockError, hidden: HiddenValues) -> NoReturn:
+    click.echo(hidden.hide(error.render()), err=True)
     if "--json" in sys.argv:
         from penstock.cli.json_output import error_json, print_json
 
-        print_json({"exit_code": FAILED, "errors": [error_json(error)]})
+        print_json({"exit_code": FAILED, "errors": [error_json(error, hidden)]})
     sys.exit(FAILED)
 
 
-def _bug(error: Exception) -> InternalError:
+def _bug(error: Exception, hidden: HiddenValues) -> InternalError:
     """Our own mistake: the traceback goes to a file, to be sent to us."""
     from penstock.cli.bug_file import write_traceback
 
     return InternalError(
         f"penstock failed: {type(error).__name__}",
-        detail=f"The traceback is in {write_traceback(error)}.",
+        detail=f"The traceback is in {write_traceback(error, hidden)}.",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.hidden import HiddenValues
 from penstock.cli.results import print_result
 from penstock.cli.script_file import ScriptFile
 from penstock.cli.script_run import ScriptJobs
@@ -81,7 +82,12 @@ class PromptJobs:
         self._count += 1
         directory = self._state_dir / str(self._count) if self._state_dir is not None else None
         jobs = ScriptJobs(
-            "", "prompt", directory, fresh=True, announce=False, lasting=directory is not None
+            ScriptFile("", "prompt"),
+            "prompt",
+            directory,
+            fresh=True,
+            announce=False,
+            lasting=directory is not None,
         )
         job = jobs.submit(plan)
         assert jobs.local is not None
@@ -101,7 +107,7 @@ class PromptJobs:
                 jobs.local.group.stop()
         for jobs in self._running:
             for error in jobs.wait(quiet=True, last=False).errors:
-                click.echo(error.render(), err=True)
+                click.echo(HiddenValues.current().hide(error.render()), err=True)
         self._running.clear()
 
     def _forget_ended(self) -> None:
@@ -134,5 +140,6 @@ class Transcript:
             if isinstance(error, ParseError) and error.at_end:
                 self._shown = self._shown[: len(blank)]
                 return False
-            click.echo(error.within(self._shown, "prompt").render(), err=True)
+            error.within(self._shown, "prompt")
+            click.echo(HiddenValues.current().hide(error.render()), err=True)
         return True

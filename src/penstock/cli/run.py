@@ -41,7 +41,7 @@ def command(
 
     settings = read_settings(conf, given)
     script = ScriptFile.read(file)
-    jobs = ScriptJobs(script.text, file.stem, state_dir, fresh=fresh)
+    jobs = ScriptJobs(script, file.stem, state_dir, fresh=fresh)
     try:
         if not plan_all(script, settings):
             raise _nothing(file)
@@ -53,7 +53,7 @@ def command(
             raise
         ended = Ended(FAILED, (error,))
     for failure in ended.errors:
-        click.echo(failure.within(script.shown, script.name).render(), err=True)
+        click.echo(script.rendered(failure), err=True)
     if as_json:
         print_json(jobs.as_json(ended))
     sys.exit(ended.exit_code)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.backends.local.jobs import LocalJobs, Resume, directory_name
+from penstock.backends.local.kept_script import KeptScript
 from penstock.cli.exit_codes import DONE, FAILED
+from penstock.cli.hidden import HiddenValues
 from penstock.cli.json_output import error_json
 from penstock.cli.live_view import LiveView
 from penstock.cli.log import show_log
 from penstock.cli.progress import summary
-from penstock.cli.settings import mask_secrets
 from penstock.cli.signals import stop_on_signals
 from penstock.errors import JobError, PenstockError
 from penstock.runtime import JobState
@@ -53,7 +54,7 @@ class ScriptJobs:
     """Submits the jobs of one script; opens the state directory at the first of them.
 
     Args:
-        text: The script, for the resume check.
+        script: What is run, for the resume check.
         name: Names the state directory where the user gives none and sets no `pipeline.name`.
         state_dir: Given by the user.
         fresh: Forget an unfinished job.
@@ -63,7 +64,7 @@ class ScriptJobs:
 
     def __init__(
         self,
-        text: str,
+        script: ScriptFile,
         name: str,
         state_dir: Path | None,
         *,
@@ -71,7 +72,7 @@ class ScriptJobs:
         announce: bool = True,
         lasting: bool = True,
     ) -> None:
-        self._text = text
+        self._script = script
         self._name = name
         self._state_dir = state_dir
         self._fresh = fresh
@@ -94,13 +95,18 @@ class ScriptJobs:
 
     def _open(self, settings: Mapping[str, str]) -> LocalJobs:
         directory = self._directory(settings)
-        statements = [mask_secrets(s.text) for s in parse_script(self._text).statements]
-        local = LocalJobs(directory, statements, settings, fresh=self._fresh)
+        local = LocalJobs(directory, self._kept(), settings, fresh=self._fresh)
         if self._lasting:
             self._say(f"State directory: {directory}")
         if local.resumed is not None:
             self._say(f"Resuming after epoch {local.resumed.epoch}: {local.resumed.text()}")
         return local
+
+    def _kept(self) -> KeptScript:
+        script = self._script
+        statements = parse_script(script.text).statements
+        texts = [script.masked(s.span.start, s.text) for s in statements]
+        return KeptScript(tuple(texts), script.compared())
 
     def _directory(self, settings: Mapping[str, str]) -> Path:
         if self._state_dir is not None:
@@ -177,7 +183,7 @@ class ScriptJobs:
             ],
             "sinks": status["sinks"],
             "metrics": local.group.metrics() if local else {},
-            "errors": [error_json(error) for error in ended.errors],
+            "errors": [error_json(error, HiddenValues.current()) for error in ended.errors],
         }
 
 
@@ -208,7 +214,7 @@ def run_script(
         try:
             for result in session.execute_script(script.text):
                 statements += 1
-                yield result
+                yield _named(result, script)
         except (PenstockError, KeyboardInterrupt, GeneratorExit):
             jobs.stop_now()
             raise
@@ -218,6 +224,13 @@ def run_script(
             code="empty-script",
             hint="A script needs at least one INSERT INTO or SELECT.",
         )
+
+
+def _named(result: StatementResult, script: ScriptFile) -> StatementResult:
+    """The result of SHOW CREATE or EXPLAIN with variables as they were written."""
+    if [column.name for column in result.columns] != ["result"]:
+        return result
+    return replace(result, rows=[(script.named(text),) for (text,) in result.rows])
 
 
 def plan_all(script: ScriptFile, settings: dict[str, str]) -> int:

@@ -10,15 +10,10 @@ from typing import Any
 
 import click
 
-from penstock.config import SECRET_MARK, is_secret_key
 from penstock.errors import OptionError, Span
+from penstock.sql.secrets import HiddenRange
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_LIKE_SECRET = re.compile(r"pass|pw|secret|token", re.IGNORECASE)
-# What may stand between an option, `=` and its value.
-_GAP = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
-_VALUE = re.compile(rf"'((?:[^'\n]|'')*)'{_GAP}={_GAP}'((?:[^'\n]|'')*)", re.DOTALL)
-_OPTION = re.compile(rf"'((?:[^']|'')*)'({_GAP}={_GAP})'((?:[^']|'')*)'", re.DOTALL)
 
 
 def read_settings(conf: Path | None, given: tuple[str, ...]) -> dict[str, str]:
@@ -70,11 +65,11 @@ class Substituted:
 
     Args:
         text: The text.
-        values: Ranges of it that came from variables.
+        values: Ranges of it that came from variables, to be shown as `${VAR}`.
     """
 
     text: str
-    values: tuple[tuple[int, int], ...] = ()
+    values: tuple[HiddenRange, ...] = ()
 
 
 def substitute(text: str) -> Substituted:
@@ -84,13 +79,13 @@ def substitute(text: str) -> Substituted:
         OptionError: A variable is not set.
     """
     parts: list[str] = []
-    values: list[tuple[int, int]] = []
+    values: list[HiddenRange] = []
     length = last = 0
     for match in _VARIABLE.finditer(text):
         value = _variable(match, text)
         parts += [text[last : match.start()], value]
         length += match.start() - last + len(value)
-        values.append((length - len(value), length))
+        values.append(HiddenRange(length - len(value), length, match.group()))
         last = match.end()
     parts.append(text[last:])
     return Substituted("".join(parts), tuple(values))
@@ -108,44 +103,6 @@ def _variable(match: re.Match[str], text: str) -> str:
             hint=f"Set it before the command: {name}=... penstock ...",
         ).at(Span(*match.span(), line, column))
     return os.environ[name].replace("'", "''")
-
-
-def veiled(given: Substituted) -> str:
-    """A text for people: values of variables and of secret options starred out, places kept.
-
-    Options that look like a misspelt secret are starred too.
-
-    Examples:
-        >>> veiled(Substituted("'passwrd' = 'abc', 'port' = '1'"))
-        "'passwrd' = '***', 'port' = '1'"
-    """
-    text = list(given.text)
-    secrets = (
-        match.span(2)
-        for match in _VALUE.finditer(given.text)
-        if is_secret_key(match[1]) or _LIKE_SECRET.search(match[1])
-    )
-    for start, end in (*given.values, *secrets):
-        text[start:end] = ["\n" if c == "\n" else "*" for c in text[start:end]]
-    return "".join(text)
-
-
-def mask_secrets(text: str) -> str:
-    r"""A statement's text with the values of secret options masked.
-
-    Examples:
-        >>> mask_secrets("WITH ('password' = 'x', 'hostname' = 'h')")
-        "WITH ('password' = '******', 'hostname' = 'h')"
-        >>> mask_secrets("'password' /* prod */ = -- here\n 'x'")
-        "'password' /* prod */ = -- here\n '******'"
-    """
-
-    def masked(match: re.Match[str]) -> str:
-        secret = is_secret_key(match[1]) or _LIKE_SECRET.search(match[1])
-        value = SECRET_MARK if secret else match[3]
-        return f"'{match[1]}'{match[2]}'{value}'"
-
-    return _OPTION.sub(masked, text)
 
 
 def read_script(path: Path) -> str:

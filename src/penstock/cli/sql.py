@@ -48,12 +48,12 @@ def command(
     with script.errors():
         lasting = may_resume(script.text)
     stem = file.stem if file else f"sql-{_short_hash(script.text)}"
-    jobs = ScriptJobs(script.text, stem, state_dir, fresh=fresh, lasting=lasting)
+    jobs = ScriptJobs(script, stem, state_dir, fresh=fresh, lasting=lasting)
     for result in run_script(script, settings, jobs):
         print_result(result)
     ended = jobs.wait(quiet=not lasting)
     for error in ended.errors:
-        click.echo(error.within(script.shown, script.name).render(), err=True)
+        click.echo(script.rendered(error), err=True)
     sys.exit(ended.exit_code)
 
 

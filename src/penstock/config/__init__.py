@@ -7,7 +7,7 @@ Called by connectors, session and command line.
 from penstock.config.duration import parse_duration_ms
 from penstock.config.memory_size import parse_bytes
 from penstock.config.option import REQUIRED, Option, Options
-from penstock.config.secret import SECRET_MARK, Secret, is_secret_key
+from penstock.config.secret import SECRET_MARK, Secret, is_secret_key, secrets_within, shown_value
 
 __all__ = [
     "REQUIRED",
@@ -18,4 +18,6 @@ __all__ = [
     "is_secret_key",
     "parse_bytes",
     "parse_duration_ms",
+    "secrets_within",
+    "shown_value",
 ]

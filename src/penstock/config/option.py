@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
-from penstock.config.secret import Secret
+from penstock.config.secret import Secret, shown_value
 from penstock.errors import OptionError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Options:
         try:
             value = option.read(text)
         except ValueError as error:
-            shown = Secret(text) if option.parse is Secret else text
+            shown = Secret(text) if option.parse is Secret else shown_value(key, text)
             raise OptionError(
                 f"invalid value '{shown}' of option '{key}'",
                 key=key,

@@ -85,14 +85,12 @@ class PhysicalPlan:
     Args:
         name: The job's name (`pipeline.name` or `insert-into_c.d.t`).
         sinks: The roots.
-        fingerprint: Stable text of the statements it came from, secrets masked.
         settings: Session settings in force at submission.
         notes: What the user must know before it runs: options that change nothing here.
     """
 
     name: str
     sinks: tuple[SinkNode, ...]
-    fingerprint: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -79,7 +79,7 @@ class Planner:
                 types[column.name] = bind(column.expression, scope).type
         return types
 
-    def inserts(self, statements: Sequence[ast.Insert], fingerprint: str = "") -> PhysicalPlan:
+    def inserts(self, statements: Sequence[ast.Insert]) -> PhysicalPlan:
         """One job of one or more INSERTs.
 
         Raises:
@@ -99,12 +99,11 @@ class Planner:
         return PhysicalPlan(
             self.settings.get("pipeline.name") or default,
             tuple(sinks),
-            fingerprint,
             dict(self.settings),
             tuple(binder.notes),
         )
 
-    def collect(self, query: ast.Query, sink: Sink | None, fingerprint: str = "") -> PhysicalPlan:
+    def collect(self, query: ast.Query, sink: Sink | None) -> PhysicalPlan:
         """A query whose rows go to a sink of the caller's."""
         binder = QueryBinder(self.catalog, self.settings, self.clock)
         relation = binder.query(query)
@@ -113,7 +112,7 @@ class Planner:
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)
         name = self.settings.get("pipeline.name") or "collect"
-        return PhysicalPlan(name, (root,), fingerprint, dict(self.settings), tuple(binder.notes))
+        return PhysicalPlan(name, (root,), dict(self.settings), tuple(binder.notes))
 
     def _insert(self, binder: QueryBinder, statement: ast.Insert) -> SinkNode:
         if statement.overwrite:

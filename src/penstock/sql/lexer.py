@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from penstock.errors import ParseError, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TOKEN = re.compile(
     r"""
@@ -29,6 +33,7 @@ _BARE_SET = re.compile(
 )
 _BARE_KEY = re.compile(r"\s+(?P<key>[A-Za-z_][\w.\-]*)[ \t]*(?P<value>=\s*'(?:[^']|'')*')?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_OPEN = re.compile(r"\"[^\"\n]*\"?|(?:_?[A-Za-z]\w*&?)?'[^\n]*")
 _UNTERMINATED = {"'": "string", "`": "quoted name", "/": "comment"}
 
 
@@ -50,6 +55,33 @@ class Token:
     upper: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of any text: of a token's kind, or `other`; offsets as a token's."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def pieces(text: str, start: int = 0) -> Iterator[Piece]:
+    """What a text consists of but blanks and comments, from an offset on, also where it is no SQL.
+
+    A quote that is not closed reaches to the end of its line, and `"..."` is a string too.
+    """
+    position = start
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is not None and not (match.group() == "/" and text.startswith("/*", position)):
+            kind, stop = match.lastgroup or "", match.end()
+        else:
+            match = _OPEN.match(text, position)
+            kind, stop = ("string", match.end()) if match else ("other", position + 1)
+        if kind != "blank":
+            yield Piece(kind, position, stop)
+        position = stop
 
 
 def without_surrogates(text: str) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from penstock.backends.local.jobs import LocalJobs
+from penstock.backends.local.kept_script import KeptScript
 from penstock.checkpoint import CheckpointStore, Manifest
 from penstock.errors import CheckpointError, JobError
 
 
 def open_and_close(directory: Path, *statements: str, fresh: bool = False) -> LocalJobs:
-    jobs = LocalJobs(directory, statements, {}, fresh=fresh)
+    jobs = LocalJobs(directory, KeptScript(statements), {}, fresh=fresh)
     jobs.group.stop_now()
     assert jobs.group.join(20)
     return jobs

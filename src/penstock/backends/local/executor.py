@@ -20,7 +20,7 @@ from penstock.backends.local.statements.show import describe, show, show_create
 from penstock.catalog import CatalogStore
 from penstock.changelog import ChangelogBatch, RowKind
 from penstock.clock import Clock, SystemClock
-from penstock.config import SECRET_MARK, is_secret_key
+from penstock.config import shown_value
 from penstock.errors import (
     JobError,
     PenstockError,
@@ -29,6 +29,7 @@ from penstock.errors import (
 )
 from penstock.planner import Planner, explain_plan
 from penstock.sql import tree as ast
+from penstock.sql.secrets import mask_secrets
 from penstock.types import STRING, Column
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class LocalExecutor:
     def _set(self, node: ast.Set) -> StatementResult:
         if node.key is None:
             columns = (Column("key", STRING), Column("value", STRING))
-            shown = {k: SECRET_MARK if is_secret_key(k) else v for k, v in self.settings.items()}
+            shown = {k: shown_value(k, v) for k, v in self.settings.items()}
             return StatementResult(ResultKind.ROWS, columns, sorted(shown.items()))
         value = node.value or ""
         message = admit(node.key, value)
@@ -171,11 +172,11 @@ class LocalExecutor:
         """
         match node:
             case ast.Insert():
-                return self.planner.inserts([node], _masked(node))
+                return self.planner.inserts([node])
             case ast.StatementSet():
-                return self.planner.inserts(node.inserts, _masked(node))
+                return self.planner.inserts(node.inserts)
             case ast.QueryStatement():
-                return self.planner.collect(node.query, CollectSink(), _masked(node))
+                return self.planner.collect(node.query, CollectSink())
             case ast.Explain():
                 return self.plan(node.statement)
         return None
@@ -193,7 +194,7 @@ class LocalExecutor:
         for detail in node.details:
             if detail != "CHANGELOG_MODE":
                 raise UnsupportedFeatureError(f"unsupported: EXPLAIN {detail}", node.span)
-        return explain_plan(plan, inner.text, changes=bool(node.details))
+        return explain_plan(plan, mask_secrets(inner.text), changes=bool(node.details))
 
     def _job(self, plan: PhysicalPlan) -> StatementResult:
         job = self._submit(plan)
@@ -252,13 +253,3 @@ def _raise_failure(job: JobHandle) -> None:
         raise error
     if job.status() == "FAILED":
         raise JobError(f"job {job.job_id} failed")
-
-
-def _masked(node: ast.Statement) -> str:
-    """The statement's text without the secrets in its hints."""
-    import re
-
-    def mask(found: re.Match[str]) -> str:
-        return f"{found[1]}'{SECRET_MARK}'" if is_secret_key(found[2]) else found[0]
-
-    return re.sub(r"('([^']*)'\s*=\s*)'(?:[^']|'')*'", mask, node.text)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import dataclass
-from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from penstock.checkpoint import CheckpointStore
-from penstock.errors import CheckpointError, JobError
 from penstock.runtime import JobGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from penstock.backends.local.kept_script import KeptScript
     from penstock.checkpoint import Manifest
     from penstock.plan import PhysicalPlan
     from penstock.runtime import Job
@@ -71,7 +68,7 @@ class LocalJobs:
 
     Args:
         directory: The state directory.
-        statements: What the script runs, secrets masked; a resumed job must have the same.
+        script: What is run; a resumed job must have the same.
         settings: Session settings at the first submission.
         fresh: Forget an unfinished job.
 
@@ -83,13 +80,13 @@ class LocalJobs:
     def __init__(
         self,
         directory: Path,
-        statements: Sequence[str],
+        script: KeptScript,
         settings: Mapping[str, str],
         *,
         fresh: bool = False,
     ) -> None:
         self.directory = directory
-        self.resumed = self._prepare(list(statements), fresh=fresh)
+        self.resumed = self._prepare(script, fresh=fresh)
         self.group = JobGroup(directory, settings)
 
     def submit(self, plan: PhysicalPlan) -> Job:
@@ -109,53 +106,19 @@ class LocalJobs:
             store.close()
         return None if manifest is None or manifest.complete else Resume.of(manifest)
 
-    def _prepare(self, statements: list[str], *, fresh: bool) -> Resume | None:
+    def _prepare(self, script: KeptScript, *, fresh: bool) -> Resume | None:
         store = CheckpointStore(self.directory)
         try:
             if fresh:
                 store.clear()
-            path = self.directory / "script.json"
             manifest = store.latest()
             if manifest is None or manifest.complete:
-                _write_whole(path, json.dumps(statements, ensure_ascii=False, indent=1))
+                script.write(self.directory)
                 return None
-            before = _read_statements(path)
-            if before != statements:
-                raise _changed(self.directory, before, statements)
+            script.must_be_kept_in(self.directory)
             return Resume.of(manifest)
         finally:
             store.close()
-
-
-def _read_statements(path: Path) -> list[str]:
-    try:
-        statements = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f'could not read "{path}"',
-            code="damaged-state",
-            detail=f"{error}\nIt holds the statements of the unfinished job.",
-            hint="Put the file back from a backup of the state directory, or start with --fresh.",
-        ) from error
-    return [str(statement) for statement in statements]
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever is killed meanwhile leaves the old or the new one."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except OSError as error:
-        raise CheckpointError(
-            f'could not write "{path}"',
-            code="state-directory",
-            detail=f"{error.strerror}.",
-            hint="Free some room, or name another directory with --state-dir.",
-        ) from error
 
 
 def _listed(tables: Sequence[str]) -> str:
@@ -166,20 +129,3 @@ def _listed(tables: Sequence[str]) -> str:
 
 def _position(state: Mapping[str, object]) -> str:
     return str(state.get("position", "")) or "its last position"
-
-
-def _changed(directory: Path, before: list[str], after: list[str]) -> JobError:
-    difference = unified_diff(
-        "\n".join(before).splitlines(),
-        "\n".join(after).splitlines(),
-        "unfinished job",
-        "script",
-        lineterm="",
-        n=1,
-    )
-    return JobError(
-        f'state directory "{directory}" holds an unfinished job of other statements',
-        code="changed-script",
-        detail="\n".join(list(difference)[:40]),
-        hint="Run the old script to its end, name another --state-dir, or start anew with --fresh.",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.backends.local.settings import Outcome, nearest_setting, outcome_of
-from penstock.config import SECRET_MARK, is_secret_key
+from penstock.config import shown_value
 from penstock.connectors.base import Finding, Severity
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ def findings(case: Case) -> Iterator[Finding]:
         found = outcome_of(given.key, given.value)
         match found.outcome:
             case Outcome.HONOURED:
-                value = SECRET_MARK if is_secret_key(given.key) else given.value
+                value = shown_value(given.key, given.value)
                 honoured.append(f"'{given.key}' = '{value}'")
             case Outcome.NO_EFFECT:
                 yield _finding(
                     Severity.NOTE, "no-effect", given, "has no effect here", found.reason
                 )
             case Outcome.REFUSED:
-                text = f"= '{given.value}' is refused"
+                text = f"= '{shown_value(given.key, given.value)}' is refused"
                 remedy = "Remove the SET, or give another value."
                 yield _finding(Severity.ERROR, "setting-refused", given, text, found.reason, remedy)
             case Outcome.UNKNOWN:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.backends.local.result import ResultKind, StatementResult, strings
 from penstock.catalog import CatalogColumn, CatalogStore, CatalogTable, CatalogView, ColumnKind
-from penstock.config import SECRET_MARK, is_secret_key
+from penstock.config import shown_value
 from penstock.errors import UnsupportedFeatureError, ValidationError
 from penstock.functions.registry import function_names
 from penstock.sql import tree as ast
@@ -157,8 +157,7 @@ def _create_text(path: TablePath, table: CatalogTable, temporary: str) -> str:
     if table.partitioned_by:
         text += f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partitioned_by)})\n"
     options = ",\n".join(
-        f"  '{key}' = '{SECRET_MARK if is_secret_key(key) else value}'"
-        for key, value in sorted(table.options.items())
+        f"  '{key}' = '{shown_value(key, value)}'" for key, value in sorted(table.options.items())
     )
     return text + f"WITH (\n{options}\n)\n"
 
