@@ -16,14 +16,9 @@ from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
-from penstock.planner.bind.queries import (
-    QueryBinder,
-    connector_of,
-    hinted,
-    option_notes,
-    place_of,
-)
+from penstock.planner.bind.queries import QueryBinder
 from penstock.planner.bind.scope import Scope, ScopeColumn
+from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
 from penstock.planner.relation import Relation, node_name
 from penstock.types import Column, Schema, TypeRoot
 

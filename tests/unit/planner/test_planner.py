@@ -15,7 +15,7 @@ from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.plan import PhysicalPlan, SourceNode, TransformNode
 from penstock.plan.physical import PlanNode
 from penstock.planner import explain_plan
-from penstock.planner.bind import queries
+from penstock.planner.bind import tables
 from penstock.session import Session
 from penstock.sql import parse_script
 from penstock.types import BIGINT, TIMESTAMP_LTZ, Column, Schema
@@ -46,7 +46,7 @@ def _connectors(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         "inserts": Connector("inserts", BlackholeOptions, sink=BlackholeSink),
     }
-    monkeypatch.setattr(queries, "find_connector", lambda name: made.get(name) or real(name))
+    monkeypatch.setattr(tables, "find_connector", lambda name: made.get(name) or real(name))
 
 
 def plan(insert: str) -> PhysicalPlan:

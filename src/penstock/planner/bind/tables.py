@@ -1,0 +1,189 @@
+"""Tables of the catalog as relations: connector, hints, metadata and computed columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from penstock.catalog import CatalogTable, ColumnKind, TablePath
+from penstock.connectors.base import Connector, TableDescriptor, find_connector
+from penstock.errors import OptionError, PenstockError, Span, ValidationError, nearest
+from penstock.expressions import Expr, InputRef
+from penstock.functions.resolve import resolve_cast
+from penstock.plan import SourceNode
+from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.scope import Scope, ScopeColumn
+from penstock.planner.relation import Relation
+from penstock.sql import tree as ast
+from penstock.types import Column, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.changelog import ChangelogMode
+
+
+def connector_of(
+    path: TablePath, table: CatalogTable, options: Mapping[str, str], span: Span
+) -> Connector:
+    """The connector a table names.
+
+    Raises:
+        ValidationError: It names none.
+        OptionError: There is none of that name.
+    """
+    name = options.get("connector")
+    if name is None:
+        raise ValidationError(
+            f"table '{path}' has no option 'connector'",
+            span,
+            code="missing-connector",
+            hint="Add WITH ('connector' = '...').",
+        )
+    try:
+        return find_connector(name)
+    except OptionError as error:
+        error.at(table.option_span("connector") or span)
+        raise
+
+
+def place_of(table: CatalogTable, error: PenstockError) -> Span | None:
+    """Where a declaration is wrong: at the option, where the error names one."""
+    return table.option_span(error.key) if isinstance(error, OptionError) else table.span
+
+
+def hinted(
+    options: Mapping[str, str], hints: Sequence[ast.Hint], settings: Mapping[str, str]
+) -> dict[str, str]:
+    """The options of a table after its OPTIONS hints; other hints are refused."""
+    merged = dict(options)
+    for hint in hints:
+        if hint.name.upper() != "OPTIONS":
+            raise unsupported(f"hint {hint.name}", hint)
+        if settings.get("table.dynamic-table-options.enabled", "true").lower() == "false":
+            raise ValidationError(
+                "The 'OPTIONS' hint is allowed only when the config option"
+                " 'table.dynamic-table-options.enabled' is set to true.",
+                hint.span,
+            )
+        merged.update(hint.options)
+    return merged
+
+
+def option_notes(path: TablePath, connector: Connector, options: Mapping[str, str]) -> list[str]:
+    """What the user must know about options of a table that are not simply honoured."""
+    return [f"table '{path}': {note}" for note in connector.options(options).notes]
+
+
+@dataclass(slots=True)
+class Scans:
+    """The sources of one plan; those that occur twice are read once.
+
+    Args:
+        settings: Session settings.
+        notes: What the user must know about options of the tables read.
+    """
+
+    settings: Mapping[str, str]
+    notes: list[str]
+    _scans: dict[tuple[str, tuple[tuple[str, str], ...]], SourceNode] = field(default_factory=dict)
+    _ids: dict[str, int] = field(default_factory=dict)
+
+    def new_id(self, name: str) -> str:
+        """An id for a source, stable over plans of the same statements."""
+        count = self._ids[name] = self._ids.get(name, 0) + 1
+        return name if count == 1 else f"{name}#{count}"
+
+    def table(self, path: TablePath, table: CatalogTable, node: ast.TableRef) -> Relation:
+        """The declared columns of a table.
+
+        Raises:
+            ValidationError, OptionError: It cannot be read, or is declared wrongly.
+        """
+        options = hinted(table.options, node.hints, self.settings)
+        connector = connector_of(path, table, options, node.span)
+        if connector.source is None:
+            raise ValidationError(
+                f"connector '{connector.name}' of table '{path}' can only be used as a sink",
+                node.span,
+                code="no-source",
+            )
+        descriptor = self._descriptor(path, table, options, connector, node.span)
+        key = (str(path), tuple(sorted(options.items())))
+        scan = self._scans.get(key)
+        if scan is None:
+            try:
+                source = connector.source(descriptor)
+            except PenstockError as error:
+                error.at(place_of(table, error))
+                raise
+            self.notes += option_notes(path, connector, options)
+            scan = SourceNode(
+                self.new_id(str(path)),
+                str(path),
+                source,
+                descriptor.schema,
+                connector.source_mode(descriptor),
+                connector.name,
+                table.span,
+            )
+            self._scans[key] = scan
+        return _table_relation(table, scan, scan.mode)
+
+    def _descriptor(
+        self,
+        path: TablePath,
+        table: CatalogTable,
+        options: Mapping[str, str],
+        connector: Connector,
+        span: Span,
+    ) -> TableDescriptor:
+        physical = table.physical_schema()
+        columns = list(physical.columns)
+        metadata: dict[str, str] = {}
+        for column in table.columns:
+            if column.kind is not ColumnKind.METADATA:
+                continue
+            kind = connector.metadata.get(column.metadata_key)
+            if kind is None:
+                near = nearest(column.metadata_key, connector.metadata)
+                known = ", ".join(connector.metadata) or "none"
+                raise ValidationError(
+                    f"Invalid metadata key '{column.metadata_key}' in column '{column.name}'"
+                    f" of table '{path}'",
+                    span,
+                    code="unknown-metadata",
+                    detail=f"Metadata of connector '{connector.name}': {known}.",
+                    hint=f"Did you mean '{near}'?" if near else "",
+                )
+            columns.append(Column(column.name, kind))
+            metadata[column.name] = column.metadata_key
+        schema = Schema(tuple(columns), physical.primary_key)
+        return TableDescriptor(str(path), schema, options, metadata, dict(self.settings))
+
+
+def _table_relation(table: CatalogTable, scan: SourceNode, mode: ChangelogMode) -> Relation:
+    """The declared columns over what the source delivers."""
+    schema = scan.schema
+    refs: dict[str, Expr] = {}
+    for index, delivered in enumerate(schema.columns):
+        ref = InputRef(index=index, name=delivered.name, type=delivered.type)
+        declared = table.column(delivered.name)
+        assert declared is not None
+        refs[delivered.name] = ref
+        if declared.kind is ColumnKind.METADATA and declared.type is not None:
+            refs[delivered.name] = resolve_cast(ref, declared.type)
+    names = list(refs)
+    inner = Scope(tuple(ScopeColumn(name, refs[name].type) for name in names))
+    base = Relation(scan, inner.columns, tuple(refs.values()), mode)
+    if schema.primary_key:
+        key = frozenset(names.index(name) for name in schema.primary_key)
+        base = replace(base, keys=(key,))
+    exprs: list[Expr] = []
+    for column in table.columns:
+        if column.kind is ColumnKind.COMPUTED:
+            assert column.expression is not None
+            exprs.append(bind(column.expression, inner))
+        else:
+            exprs.append(inner.resolve((column.name,), ast.NO_SPAN))
+    return base.project(exprs, [column.name for column in table.columns])
