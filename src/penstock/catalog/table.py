@@ -38,6 +38,8 @@ class CatalogColumn:
         expression: The expression, for computed columns.
         text: The expression as written.
         comment: What the user wrote about it.
+        refusal: Why a server's column has no type here; naming it is an error.
+        generated: Whether a server computes it: it is read and never written.
     """
 
     name: str
@@ -48,10 +50,14 @@ class CatalogColumn:
     expression: ast.Expression | None = None
     text: str = ""
     comment: str | None = None
+    refusal: str = ""
+    generated: bool = False
 
     @property
     def written(self) -> bool:
         """Whether INSERT gives it a value."""
+        if self.generated or self.refusal:
+            return False
         return self.kind is ColumnKind.PHYSICAL or (
             self.kind is ColumnKind.METADATA and not self.virtual
         )
@@ -100,6 +106,10 @@ class CatalogTable:
     def column(self, name: str) -> CatalogColumn | None:
         """The column of that name."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Names of the columns that have no type here, and why."""
+        return tuple((c.name, c.refusal) for c in self.columns if c.refusal)
 
     def physical_schema(self) -> Schema:
         """Physical columns with the key."""

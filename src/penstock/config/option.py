@@ -83,12 +83,14 @@ class Options:
 
     Class attributes:
         connector: Name used in messages.
+        noun: What it is the name of.
         prefixes: Key prefixes that are kept as they are, reached through `with_prefix`. An option
             declared under such a prefix is parsed as any other.
         refused_prefixes: Prefixes of keys that are known and refused, and why.
     """
 
     connector: ClassVar[str] = ""
+    noun: ClassVar[str] = "connector"
     prefixes: ClassVar[tuple[str, ...]] = ()
     refused_prefixes: ClassVar[Mapping[str, str]] = {}
     ignored: ClassVar[tuple[str, ...]] = ("connector", "property-version")
@@ -116,7 +118,7 @@ class Options:
         missing = [o.key for o in declared if o.default is REQUIRED and o.key not in self.values]
         if missing:
             raise OptionError(
-                f"missing required option '{missing[0]}' of connector '{self.connector}'",
+                f"missing required option '{missing[0]}' of {self.noun} '{self.connector}'",
                 key=missing[0],
                 code="missing-option",
                 detail=f"Missing: {', '.join(missing)}." if len(missing) > 1 else "",
@@ -167,7 +169,7 @@ class Options:
             if key.startswith(prefix):
                 return self.refusal(key, reason)
         return OptionError(
-            f"unknown option '{key}' of connector '{self.connector}'",
+            f"unknown option '{key}' of {self.noun} '{self.connector}'",
             key=key,
             known=known,
             code="unknown-option",
@@ -177,7 +179,7 @@ class Options:
     def refusal(cls, key: str, reason: str) -> OptionError:
         """The error for a key that is known and not honoured; `reason` starts lower case."""
         return OptionError(
-            f"unsupported option '{key}' of connector '{cls.connector}'",
+            f"unsupported option '{key}' of {cls.noun} '{cls.connector}'",
             key=key,
             code="unsupported-option",
             detail=f"{reason[0].upper()}{reason[1:]}.",

@@ -64,6 +64,7 @@ class Relation:
         condition: A filter over the node's columns.
         filtered: Whether any filter lies between source and output.
         keys: Sets of output columns that identify a row, where changes apply by them.
+        refused: Names of columns of a server's table that have no type here, and why.
     """
 
     node: PlanNode
@@ -73,10 +74,11 @@ class Relation:
     condition: Expr | None = None
     filtered: bool = False
     keys: tuple[frozenset[int], ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.columns)
+        return Scope(self.columns, refused=self.refused)
 
     def filter(self, condition: Expr) -> Relation:
         """The rows that satisfy a condition over the output columns."""
@@ -95,7 +97,7 @@ class Relation:
             ScopeColumn(name, expr.type) for name, expr in zip(names, exprs, strict=True)
         )
         moved = tuple(substitute(expr, base.projections) for expr in exprs)
-        return replace(base, columns=columns, projections=moved, keys=keys)
+        return replace(base, columns=columns, projections=moved, keys=keys, refused=())
 
     def qualified(self, qualifier: tuple[str, ...], names: Sequence[str] = ()) -> Relation:
         """The same rows under a table's name, with other column names where given."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from penstock.backends.local.executor import LocalExecutor
 from penstock.backends.local.settings import SETTING_REFUSED, admit
-from penstock.catalog import CatalogTable
 from penstock.errors import OptionError, ParseError, PenstockError
 from penstock.sql import Script, parse_script, split_script
 from penstock.sql import tree as ast
@@ -16,6 +15,7 @@ from penstock.sql import tree as ast
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from penstock.catalog import CatalogTable
     from penstock.errors import Span
     from penstock.plan import PhysicalPlan
 
@@ -80,16 +80,8 @@ def read_script(text: str, settings: Mapping[str, str]) -> ReadScript:
 
 
 def declared_tables(session: LocalExecutor) -> dict[str, CatalogTable]:
-    """The tables of a session by path."""
-    catalog = session.catalog
-    found = {}
-    for owner in catalog.catalogs():
-        for database in catalog.databases(owner):
-            for name in catalog.tables(owner, database):
-                path, entry = catalog.get((owner, database, name))
-                if isinstance(entry, CatalogTable):
-                    found[str(path)] = entry
-    return found
+    """The tables of a session by path; of servers' catalogs those the script names."""
+    return {str(path): table for path, table in session.catalog.known_tables()}
 
 
 def _admitted(settings: Mapping[str, str], failures: list[PenstockError]) -> dict[str, str]:

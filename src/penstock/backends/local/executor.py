@@ -15,7 +15,7 @@ from penstock.backends.local.result import (
     strings,
 )
 from penstock.backends.local.settings import admit, current_name
-from penstock.backends.local.statements import ddl
+from penstock.backends.local.statements import catalogs, ddl
 from penstock.backends.local.statements.show import describe, show, show_create
 from penstock.catalog import CatalogStore
 from penstock.changelog import ChangelogBatch, RowKind
@@ -93,30 +93,36 @@ class LocalExecutor:
             case ast.CreateView():
                 return ddl.create_view(node, catalog, self.planner)
             case ast.CreateDatabase():
-                return ddl.create_database(node, catalog)
+                return catalogs.create_database(node, catalog)
             case ast.CreateCatalog():
-                return ddl.create_catalog(node, catalog)
+                return catalogs.create_catalog(node, catalog)
             case ast.DropTable() | ast.DropView():
                 return ddl.drop(node, catalog)
             case ast.DropDatabase():
-                return ddl.drop_database(node, catalog)
+                return catalogs.drop_database(node, catalog)
             case ast.DropCatalog():
-                return ddl.drop_catalog(node, catalog)
+                return catalogs.drop_catalog(node, catalog)
             case ast.AlterTable():
                 return ddl.alter_table(node, catalog)
             case ast.AlterView():
                 return ddl.alter_view(node, catalog, self.planner)
             case ast.AlterDatabase():
-                return ddl.alter_database(node, catalog)
+                return catalogs.alter_database(node, catalog)
+            case ast.AlterCatalog():
+                return catalogs.alter_catalog(node, catalog)
             case ast.UseCatalog():
                 catalog.use_catalog(node.name, node.span)
                 return ok()
             case ast.UseDatabase():
-                return ddl.use_database(node, catalog)
+                return catalogs.use_database(node, catalog)
             case ast.Show():
                 return show(node, catalog, self.planner, self._jars)
+            case ast.ShowCreate(what="CATALOG"):
+                return catalogs.show_create_catalog(node, catalog)
             case ast.ShowCreate():
                 return show_create(node, catalog)
+            case ast.Describe(what="CATALOG"):
+                return catalogs.describe_catalog(node, catalog)
             case ast.Describe():
                 return describe(node, catalog, self.planner)
             case ast.Explain():

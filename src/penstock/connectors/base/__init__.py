@@ -4,6 +4,16 @@
 `Sink`/`SinkWriter` are what it runs.
 """
 
+from penstock.connectors.base.catalog import (
+    CatalogType,
+    CatalogWriter,
+    NewTable,
+    ServerCatalog,
+    ServerColumn,
+    ServerTable,
+    TableDesign,
+    TableMaker,
+)
 from penstock.connectors.base.connector import Connector, TableDescriptor
 from penstock.connectors.base.immediate import ImmediateWriter
 from penstock.connectors.base.inspection import (
@@ -15,7 +25,12 @@ from penstock.connectors.base.inspection import (
     Severity,
     TimeMeaning,
 )
-from penstock.connectors.base.registry import connector_names, find_connector
+from penstock.connectors.base.registry import (
+    catalog_types,
+    connector_names,
+    find_catalog_type,
+    find_connector,
+)
 from penstock.connectors.base.shared import SharedResources
 from penstock.connectors.base.sink import (
     Committable,
@@ -35,6 +50,8 @@ from penstock.connectors.base.source import (
 )
 
 __all__ = [
+    "CatalogType",
+    "CatalogWriter",
     "Committable",
     "Connector",
     "Emit",
@@ -43,9 +60,13 @@ __all__ = [
     "Inspection",
     "KeyModel",
     "MetadataColumn",
+    "NewTable",
     "OutsideColumn",
     "OutsideTable",
     "RecoveredSink",
+    "ServerCatalog",
+    "ServerColumn",
+    "ServerTable",
     "Severity",
     "SharedResources",
     "Sink",
@@ -56,8 +77,12 @@ __all__ = [
     "SourceReader",
     "SourceState",
     "TableDescriptor",
+    "TableDesign",
+    "TableMaker",
     "TableProgress",
     "TimeMeaning",
+    "catalog_types",
     "connector_names",
+    "find_catalog_type",
     "find_connector",
 ]

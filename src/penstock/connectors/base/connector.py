@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from penstock.config import Options
+    from penstock.connectors.base.catalog import TableMaker
     from penstock.connectors.base.inspection import Inspection
     from penstock.connectors.base.sink import Sink
     from penstock.connectors.base.source import Source
@@ -52,6 +53,8 @@ class Connector:
         inspection: A look at what a source or sink of this connector stands on, for `check`.
         describe: What a source or sink reads or sends, for `explain`; touches no network, tells
             no secret.
+        maker: Creates the table a sink with these WITH options writes to, for CREATE TABLE AS;
+            raises OptionError.
     """
 
     name: str
@@ -64,3 +67,4 @@ class Connector:
     metadata: Mapping[str, DataType] = field(default_factory=dict)
     inspection: Callable[[Any], Inspection] | None = None
     describe: Callable[[Any], Mapping[str, str]] | None = None
+    maker: Callable[[Mapping[str, str]], TableMaker] | None = None

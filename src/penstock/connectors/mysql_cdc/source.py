@@ -76,21 +76,25 @@ class MySqlCdcSource:
     @property
     def endpoint(self) -> MySqlEndpoint:
         """Where to connect."""
-        options = self.options
-        mode = options.with_prefix("debezium.").get("database.ssl.mode", "")
-        mode = mode or options.with_prefix("jdbc.properties.").get("sslMode", "PREFERRED")
-        return MySqlEndpoint(
-            options.hostname,
-            options.port,
-            options.username,
-            options.password,
-            options.connect_timeout,
-            mode.upper(),
-        )
+        return endpoint_of(self.options)
 
     def create_reader(self, context: SourceContext) -> MySqlCdcReader:
         """A reader of this server; tables are attached to it."""
         return MySqlCdcReader(self.endpoint, context)
+
+
+def endpoint_of(options: MySqlCdcOptions) -> MySqlEndpoint:
+    """Where options say to connect."""
+    mode = options.with_prefix("debezium.").get("database.ssl.mode", "")
+    mode = mode or options.with_prefix("jdbc.properties.").get("sslMode", "PREFERRED")
+    return MySqlEndpoint(
+        options.hostname,
+        options.port,
+        options.username,
+        options.password,
+        options.connect_timeout,
+        mode.upper(),
+    )
 
 
 def _zone(given: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ) -> list[tuple[Any, ...]]: ...
 
 
-_SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
+SYSTEM_DATABASES = ("mysql", "information_schema", "performance_schema", "sys")
 _REQUIRED = {
     "log_bin": ({"ON", "1"}, "Start the server with --log-bin."),
     "binlog_format": ({"ROW"}, "Set binlog_format=ROW on the server."),
@@ -83,7 +83,7 @@ def file_order(position: BinlogPosition) -> tuple[int, str, int]:
 
 def matches(options: MySqlCdcOptions, database: str, table: str) -> bool:
     """Whether the source reads that table."""
-    if database.lower() in _SYSTEM:
+    if database.lower() in SYSTEM_DATABASES:
         return False
     tables = options.table
     parts = [tables] if "{" in tables or "[" in tables else tables.split(",")
@@ -175,12 +175,7 @@ def describe(
     columns = {
         str(r[0]): parse_column(str(r[0]), _text(r[1]), r[2], nullable=r[3] == "YES") for r in rows
     }
-    primary = session.query(
-        "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s"
-        " AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX",
-        table,
-    )
-    key = tuple(str(r[0]) for r in primary)
+    key = primary_key(session, table)
     if not key and all(name in columns for name in declared_key):
         key = declared_key
     full_name = ".".join(table)
@@ -214,6 +209,16 @@ def describe(
         str(row[2] or ""),
         str(row[4] or ""),
     )
+
+
+def primary_key(session: Session, table: tuple[str, str]) -> tuple[str, ...]:
+    """Columns of a table's primary key, in its order; empty where it has none."""
+    rows = session.query(
+        "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s"
+        " AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX",
+        table,
+    )
+    return tuple(str(row[0]) for row in rows)
 
 
 def binlog_files(session: Session) -> list[str]:

@@ -24,10 +24,17 @@ class ScopeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Columns in scope, in row order, and the session's database, which a function gives."""
+    """Columns in scope, in row order.
+
+    Args:
+        columns: By position.
+        database: The session's, which a function gives.
+        refused: Names of columns that have no type here, and why.
+    """
 
     columns: tuple[ScopeColumn, ...] = ()
     database: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
 
     def resolve(self, parts: tuple[str, ...], span: Span) -> Expr:
         """The column, or field of a column, of that name.
@@ -67,6 +74,8 @@ class Scope:
         ]
         if not found and qualifier:
             raise ValidationError(f"Table '{'.'.join(qualifier)}' not found", span)
+        for name, reason in self.refused:
+            raise refused_column(name, reason, span)
         return found
 
     def _unknown(self, parts: tuple[str, ...], span: Span) -> ValidationError:
@@ -79,6 +88,9 @@ class Scope:
                 code="unknown-table",
                 hint=f"Did you mean '{near}'?" if near else "",
             )
+        for name, reason in self.refused:
+            if name == parts[-1]:
+                return refused_column(name, reason, span)
         near = nearest(parts[-1], [column.name for column in self.columns])
         return ValidationError(
             f"Column '{parts[-1]}' not found in any table",
@@ -86,3 +98,14 @@ class Scope:
             code="unknown-column",
             hint=f"Did you mean '{near}'?" if near else "",
         )
+
+
+def refused_column(name: str, reason: str, span: Span | None) -> ValidationError:
+    """A server's column that no Flink type can carry."""
+    return ValidationError(
+        f"column '{name}' has no type in Flink SQL",
+        span,
+        code="unsupported-type",
+        detail=f"{reason}.",
+        hint="Name the other columns instead of '*'.",
+    )

@@ -180,10 +180,12 @@ def _table_relation(table: CatalogTable, scan: SourceNode, mode: ChangelogMode) 
         key = frozenset(names.index(name) for name in schema.primary_key)
         base = replace(base, keys=(key,))
     exprs: list[Expr] = []
-    for column in table.columns:
+    readable = [column for column in table.columns if not column.refusal]
+    for column in readable:
         if column.kind is ColumnKind.COMPUTED:
             assert column.expression is not None
             exprs.append(bind(column.expression, inner))
         else:
             exprs.append(inner.resolve((column.name,), ast.NO_SPAN))
-    return base.project(exprs, [column.name for column in table.columns])
+    found = base.project(exprs, [column.name for column in readable])
+    return replace(found, refused=table.refused())

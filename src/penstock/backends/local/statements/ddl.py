@@ -1,4 +1,4 @@
-"""CREATE, DROP, ALTER and USE."""
+"""Tables and views: CREATE, DROP and ALTER."""
 
 from __future__ import annotations
 
@@ -222,61 +222,7 @@ def drop(node: ast.DropTable | ast.DropView, catalog: CatalogStore) -> Statement
             if catalog.exists(path, temporary=True)
             else "",
         )
-    catalog.remove(path, temporary=node.temporary)
-    return ok()
-
-
-def create_database(node: ast.CreateDatabase, catalog: CatalogStore) -> StatementResult:
-    """CREATE DATABASE."""
-    owner, name = _database(node.name, catalog)
-    if not (node.if_not_exists and name in catalog.databases(owner, node.span)):
-        catalog.create_database(owner, name, dict(node.options), node.span)
-    return ok()
-
-
-def drop_database(node: ast.DropDatabase, catalog: CatalogStore) -> StatementResult:
-    """DROP DATABASE."""
-    owner, name = _database(node.name, catalog)
-    if not (node.if_exists and name not in catalog.databases(owner, node.span)):
-        catalog.drop_database(owner, name, cascade=node.cascade, span=node.span)
-    return ok()
-
-
-def _database(name: ast.Path, catalog: CatalogStore) -> tuple[str, str]:
-    return (name[0], name[1]) if len(name) == 2 else (catalog.current_catalog, name[-1])
-
-
-def use_database(node: ast.UseDatabase, catalog: CatalogStore) -> StatementResult:
-    """USE."""
-    catalog.use_database(*_database(node.name, catalog), node.span)
-    return ok()
-
-
-def alter_database(node: ast.AlterDatabase, catalog: CatalogStore) -> StatementResult:
-    """ALTER DATABASE SET."""
-    catalog.database_options(*_database(node.name, catalog), node.span).update(node.options)
-    return ok()
-
-
-def create_catalog(node: ast.CreateCatalog, catalog: CatalogStore) -> StatementResult:
-    """CREATE CATALOG: in memory only."""
-    if node.if_not_exists and node.name in catalog.catalogs():
-        return ok()
-    kind = dict(node.options).get("type", "generic_in_memory")
-    if kind != "generic_in_memory":
-        raise UnsupportedFeatureError(
-            f"unsupported: catalog of type '{kind}'",
-            node.span,
-            hint="Tables can be declared with CREATE TABLE.",
-        )
-    catalog.create_catalog(node.name, dict(node.options), node.span)
-    return ok()
-
-
-def drop_catalog(node: ast.DropCatalog, catalog: CatalogStore) -> StatementResult:
-    """DROP CATALOG."""
-    if not (node.if_exists and node.name[0] not in catalog.catalogs()):
-        catalog.drop_catalog(node.name[0], node.span)
+    catalog.remove(path, temporary=node.temporary, span=node.span)
     return ok()
 
 
@@ -325,7 +271,7 @@ def alter_table(node: ast.AlterTable, catalog: CatalogStore) -> StatementResult:
             table = _checked(table, node.span, key)
         case _:
             raise UnsupportedFeatureError(f"unsupported: ALTER TABLE {node.action}", node.span)
-    catalog.put(path, table, replace=True)
+    catalog.put(path, table, replace=True, span=node.span)
     return ok()
 
 

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from penstock.backends.local.result import ResultKind, StatementResult, strings
+from penstock.backends.local.statements.catalogs import with_clause
 from penstock.catalog import CatalogColumn, CatalogStore, CatalogTable, CatalogView, ColumnKind
-from penstock.config import shown_value
 from penstock.errors import UnsupportedFeatureError, ValidationError
 from penstock.functions.registry import function_names
 from penstock.sql import tree as ast
+from penstock.sql.unparse import quote_identifier, quote_string
 from penstock.types import BOOLEAN, STRING, Column, TypeRoot
 
 if TYPE_CHECKING:
@@ -89,13 +90,13 @@ def describe(node: ast.Describe, catalog: CatalogStore, planner: Planner) -> Sta
     commented = any(c.comment for c in entry.columns)
     found = []
     for column in entry.columns:
-        kind = types[column.name]
+        kind = types.get(column.name)
         mark = marks.get(column.name)
-        text = _short(kind) + (" *ROWTIME*" if mark else "")
+        text = _short(kind) if kind is not None else "(none)"
         row = (
             column.name,
-            text,
-            kind.nullable,
+            text + (" *ROWTIME*" if mark else ""),
+            kind.nullable if kind is not None else True,
             key if column.name in entry.primary_key else None,
             _extras(column) or None,
             "defined" if mark else None,
@@ -110,6 +111,10 @@ def _short(kind: DataType) -> str:
 
 
 def _extras(column: CatalogColumn) -> str:
+    if column.refusal:
+        return f"UNREADABLE: {column.refusal}"
+    if column.generated:
+        return "GENERATED"
     if column.kind is ColumnKind.COMPUTED:
         return f"AS {column.text}"
     if column.kind is ColumnKind.METADATA:
@@ -141,11 +146,14 @@ def show_create(node: ast.ShowCreate, catalog: CatalogStore) -> StatementResult:
 def _create_text(path: TablePath, table: CatalogTable, temporary: str) -> str:
     lines = []
     for column in table.columns:
-        line = f"  `{column.name}` "
+        if column.refusal:
+            continue
+        line = f"  {quote_identifier(column.name)} "
         if column.type is not None:
             line += _long(column.type)
-        line += (" " if column.type is not None else "") * bool(_extras(column)) + _extras(column)
-        line += f" COMMENT '{column.comment}'" if column.comment else ""
+        extras = "" if column.generated else _extras(column)
+        line += " " * bool(extras and column.type is not None) + extras
+        line += f" COMMENT {quote_string(column.comment)}" if column.comment else ""
         lines.append(line)
     if table.primary_key:
         keys = ", ".join(f"`{name}`" for name in table.primary_key)
@@ -153,13 +161,12 @@ def _create_text(path: TablePath, table: CatalogTable, temporary: str) -> str:
         lines.append(f"  CONSTRAINT `{name}` PRIMARY KEY ({keys}) NOT ENFORCED")
     text = f"CREATE {temporary}TABLE {path.quoted()} (\n" + ",\n".join(lines) + "\n)\n"
     if table.comment:
-        text += f"COMMENT '{table.comment}'\n"
+        text += f"COMMENT {quote_string(table.comment)}\n"
     if table.partitioned_by:
         text += f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partitioned_by)})\n"
-    options = ",\n".join(
-        f"  '{key}' = '{shown_value(key, value)}'" for key, value in sorted(table.options.items())
-    )
-    return text + f"WITH (\n{options}\n)\n"
+    for name, reason in table.refused():
+        text += f"-- {quote_identifier(name)} is left out: {reason}\n"
+    return text + with_clause(table.options)
 
 
 def _long(kind: DataType) -> str:

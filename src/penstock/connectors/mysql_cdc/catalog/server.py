@@ -1,0 +1,139 @@
+"""A MySQL server's databases and tables, from information_schema."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
+from penstock.connectors.base import ServerColumn, ServerTable
+from penstock.connectors.mysql_cdc.catalog.options import MySqlCatalogOptions
+from penstock.connectors.mysql_cdc.catalog.types import flink_type
+from penstock.connectors.mysql_cdc.source import endpoint_of
+from penstock.connectors.mysql_cdc.tables import SYSTEM_DATABASES, primary_key
+from penstock.wire.mysql.column import parse_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+_DATABASES = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"
+_TABLES = (
+    "SELECT TABLE_NAME, TABLE_SCHEMA FROM information_schema.TABLES"
+    " WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'"
+)
+_TABLE = (
+    "SELECT TABLE_NAME, TABLE_SCHEMA, TABLE_COMMENT FROM information_schema.TABLES"
+    " WHERE TABLE_SCHEMA = %s AND LOWER(TABLE_NAME) = LOWER(%s) AND TABLE_TYPE = 'BASE TABLE'"
+)
+_COLUMNS = (
+    "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, COLUMN_COMMENT"
+    " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+    " ORDER BY ORDINAL_POSITION"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MySqlCatalog:
+    """Implements `ServerCatalog`; connects for every question and writes nothing.
+
+    Args:
+        endpoint: Where to ask.
+        default_database: Empty for none.
+        cache_ms: How long answers may be used again.
+        options: Of every table.
+        tiny_is_bit: Whether TINYINT(1) is BOOLEAN.
+    """
+
+    endpoint: MySqlEndpoint
+    default_database: str
+    cache_ms: int
+    options: Mapping[str, str]
+    tiny_is_bit: bool = True
+    writer: None = None
+
+    @classmethod
+    def open(cls, raw: Mapping[str, str]) -> MySqlCatalog:
+        """A catalog of type 'mysql'; touches no network.
+
+        Raises:
+            OptionError: An option is wrong.
+        """
+        options = MySqlCatalogOptions(raw)
+        options.validate()
+        jdbc = options.with_prefix("jdbc.properties.")
+        return cls(
+            endpoint_of(options),
+            options.default_database,
+            options.cache_ms,
+            options.table_options(),
+            jdbc.get("tinyInt1isBit", "true").lower() != "false",
+        )
+
+    def databases(self) -> list[str]:
+        found = (_text(row[0]) for row in self._ask(_DATABASES))
+        return sorted(name for name in found if name.lower() not in SYSTEM_DATABASES)
+
+    def tables(self, database: str) -> list[str]:
+        rows = self._ask(_TABLES, (database,))
+        return sorted(_text(name) for name, owner in rows if _text(owner) == database)
+
+    def table(self, database: str, name: str) -> ServerTable | None:
+        """A table; names are compared exactly, even where the server does not."""
+        with contextlib.closing(MySqlConnection.open(self.endpoint)) as session:
+            rows = [
+                row for row in session.query(_TABLE, (database, name)) if _text(row[1]) == database
+            ]
+            comments = {_text(row[0]): _text(row[2] or "") for row in rows}
+            if name not in comments:
+                return None
+            columns = session.query(_COLUMNS, (database, name))
+            key = primary_key(session, (database, name))
+        return ServerTable(
+            tuple(self._column(row, key) for row in columns),
+            key,
+            {
+                **self.options,
+                "database-name": pattern(database, exact_case=len(comments) > 1),
+                "table-name": pattern(name, exact_case=len(comments) > 1),
+            },
+            comments[name],
+        )
+
+    def _column(self, row: Sequence[Any], key: tuple[str, ...]) -> ServerColumn:
+        name, kind, charset, nullable, comment = row
+        nullable = nullable == "YES" and name not in key
+        column = parse_column(str(name), _text(kind), charset, nullable=nullable)
+        found = flink_type(column, tiny_is_bit=self.tiny_is_bit)
+        return ServerColumn(
+            str(name),
+            found.with_nullable(nullable=nullable) if found is not None else None,
+            f"MySQL's type {_text(kind)} has no counterpart" if found is None else "",
+            _text(comment or ""),
+        )
+
+    def _ask(self, sql: str, arguments: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+        with contextlib.closing(MySqlConnection.open(self.endpoint)) as session:
+            return session.query(sql, arguments)
+
+
+def pattern(name: str, *, exact_case: bool = False) -> str:
+    r"""The regular expression that matches a name and nothing else.
+
+    Args:
+        name: Of a database or table.
+        exact_case: Whether another name differs from it by case only.
+
+    Examples:
+        >>> pattern("orders"), pattern("a.b,c"), pattern("T", exact_case=True)
+        ('orders', 'a\\.b[,]c', '(?-i:T)')
+    """
+    # A comma outside of brackets parts two patterns.
+    escaped = re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", name).replace(",", "[,]")
+    return f"(?-i:{escaped})" if exact_case else escaped
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
