@@ -87,7 +87,7 @@ class HttpClient:
         self._tls: ssl.SSLContext | None = None
         self._avoided: dict[Endpoint, float] = {}
         self._trusted = set(endpoints)
-        self._idle: dict[Endpoint, list[Connection]] = {}
+        self._idle: dict[Endpoint, list[tuple[Connection, float]]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._warned = False
@@ -134,7 +134,7 @@ class HttpClient:
         """Close the kept connections. May be called twice."""
         with self._lock:
             self._closed = True
-            kept = [connection for idle in self._idle.values() for connection in idle]
+            kept = [connection for idle in self._idle.values() for connection, _ in idle]
             self._idle.clear()
         for connection in kept:
             connection.close()
@@ -219,10 +219,14 @@ class HttpClient:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def _take(self, endpoint: Endpoint) -> Connection:
+        longest = self._timeouts.idle
         with self._lock:
-            idle = self._idle.get(endpoint)
-            if idle:
-                return idle.pop()
+            idle = self._idle.get(endpoint, [])
+            while idle:
+                connection, since = idle.pop()
+                if longest is None or self._clock.monotonic() - since <= longest:
+                    return connection
+                connection.close()
             self.connections += 1
         return Connection(endpoint, self._timeouts, self._context() if endpoint.tls else None)
 
@@ -230,7 +234,7 @@ class HttpClient:
         with self._lock:
             idle = self._idle.setdefault(connection.endpoint, [])
             if not self._closed and len(idle) < _IDLE_MAX:
-                idle.append(connection)
+                idle.append((connection, self._clock.monotonic()))
                 return
         connection.close()
 

@@ -54,11 +54,13 @@ class Timeouts:
         connect: For a connection.
         answer: Without any byte of the answer, and for each part of the body sent.
         proceed: For `100 Continue`, a redirect or a refusal, before the body is sent.
+        idle: A connection not used for longer is not used again; None: as long as it holds.
     """
 
     connect: float = 30.0
     answer: float | None = 660.0
     proceed: float = 30.0
+    idle: float | None = None
 
 
 class StaleError(Exception):

@@ -63,6 +63,7 @@ _ROW = re.compile(r"\bRow: .*", re.DOTALL)
 _VALUE = re.compile(
     r"\b(?:(Value '.*'(?= is out of range)|Value '.*')|Value: .*?(?=\(row left out\)|$))", re.DOTALL
 )
+_TRACKING = re.compile(r"tracking url:\s*(https?://\S+)", re.IGNORECASE)
 _COLUMN_TOKENS = re.compile(r"[^'\"`(),]+|['\"`(),]")
 _COLUMN = re.compile(r"\s*(?:`([^`]+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
 
@@ -161,6 +162,44 @@ def _count(fields: dict[str, Any], key: str) -> int | None:
 def stream_load_path(database: str, table: str) -> str:
     """Path of a plain Stream Load."""
     return f"/api/{quote(database, safe='')}/{quote(table, safe='')}/_stream_load"
+
+
+def merge_nodes_path(database: str, table: str) -> str:
+    """Path that asks which backends coordinate merge commit."""
+    return f"/api/{quote(database, safe='')}/{quote(table, safe='')}/_stream_load_meta?type=nodes"
+
+
+def parse_nodes(body: bytes) -> list[str]:
+    """`host:port` of each backend in an answer about nodes.
+
+    Raises:
+        ValueError: It names none.
+
+    Examples:
+        >>> parse_nodes(b'{"status":"OK","nodes":{"http":"a:8040,b:8040"}}')
+        ['a:8040', 'b:8040']
+    """
+    fields = json.loads(body)
+    nodes = fields.get("nodes") if isinstance(fields, dict) else None
+    names = str(nodes.get("http", "") or "") if isinstance(nodes, dict) else ""
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    if not found:
+        message = "the answer names no backends"
+        raise ValueError(message)
+    return found
+
+
+def tracking_url(reason: str) -> str:
+    """The address of the error log in the reason of an aborted load, empty where it has none.
+
+    Examples:
+        >>> tracking_url("too many filtered rows. The tracking url: http://be:8040/x?file=1")
+        'http://be:8040/x?file=1'
+        >>> tracking_url("x. Tracking URL: http://be:8040/x. Tracking SQL: select 1")
+        'http://be:8040/x'
+    """
+    found = _TRACKING.search(reason)
+    return found[1].rstrip(".,") if found else ""
 
 
 def transaction_path(operation: str) -> str:

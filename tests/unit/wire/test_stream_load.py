@@ -7,9 +7,11 @@ from penstock.wire.stream_load import (
     load_state_path,
     parse_answer,
     parse_columns,
+    parse_nodes,
     parse_state,
     sanitized_log,
     stream_load_path,
+    tracking_url,
 )
 
 
@@ -87,3 +89,21 @@ def test_columns_header(text: str, expected: list[tuple[str, str]]) -> None:
 def test_a_columns_header_that_cannot_be_read() -> None:
     with pytest.raises(ValueError, match="could not read 'a b'"):
         parse_columns("a b, c")
+
+
+@pytest.mark.parametrize(
+    ("reason", "url"),
+    [
+        ("too many filtered rows. The tracking url: http://b:8040/l?file=e_1", "http://b:8040/l?file=e_1"),
+        ("x. Tracking URL: http://b:8040/l. Tracking SQL: select 1", "http://b:8040/l"),
+        ("timeout by txn manager", ""),
+    ],
+)  # fmt: skip
+def test_error_logs_are_found_in_abort_reasons(reason: str, url: str) -> None:
+    assert tracking_url(reason) == url
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"nodes":{}}', b'{"nodes":{"http":""}}', b"x"])
+def test_an_answer_without_nodes(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"expected|Expecting|names no"):
+        parse_nodes(body)

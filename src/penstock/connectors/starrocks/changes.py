@@ -85,6 +85,18 @@ def make_chunk(batches: Sequence[ChangelogBatch], rules: ChangeRules) -> tuple[C
     return Chunk(columns, table.num_rows), dropped
 
 
+def last_rows(columns: Sequence[pa.ChunkedArray]) -> NDArray[np.bool_]:
+    """Which rows are the last of their key.
+
+    Args:
+        columns: The key's, in the order of the changes.
+    """
+    codes = _key_codes(columns)
+    last = np.zeros(len(codes), np.bool_)
+    last[_ends(codes)] = True
+    return last
+
+
 def _no_deletes() -> DataError:
     return DataError(
         "a delete cannot be applied to a table without primary key",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.clock import Clock
     from penstock.connectors.starrocks.bodies import Bodies
     from penstock.connectors.starrocks.gate import FlushGate
+    from penstock.connectors.starrocks.merge_commit import MergeCommit
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 
@@ -52,6 +53,7 @@ class Committer:
         gate: Told of what became visible.
         progress: What others read.
         metrics: Where to count.
+        merge: Sends what goes by merge commit, where the user wants it.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Committer:
         gate: FlushGate,
         progress: Progress,
         metrics: SinkMetrics,
+        merge: MergeCommit | None = None,
     ) -> None:
         self._api = api
         self._bodies = bodies
@@ -71,8 +74,20 @@ class Committer:
         self._gate = gate
         self._progress = progress
         self._metrics = metrics
+        self._merge = merge
         self._unpublished: deque[str] = deque()
-        self.stopped = False
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Wait for nothing any more. Any thread."""
+        self._stopped = True
+        if self._merge is not None:
+            self._merge.stopped = True
+
+    @property
+    def merges(self) -> bool:
+        """Whether rows go by merge commit."""
+        return self._merge is not None
 
     def commit(self, entry: Entry) -> None:
         """Commit and wait until it is visible.
@@ -86,7 +101,10 @@ class Committer:
         started = self._clock.monotonic()
         versions = 1
         plain = entry.kind is not EntryKind.TRANSACTION
-        if plain:
+        if entry.kind is EntryKind.MERGE:
+            assert self._merge is not None
+            versions = self._merge.load(entry)
+        elif plain:
             versions = self._load(entry)
         else:
             self._commit_transaction(entry)
@@ -107,7 +125,7 @@ class Committer:
         label = entry.label
         headers = {}
         enough = None
-        timeout_ms = self._options.publish_timeout_ms
+        timeout_ms = self._options.enough_ms(type(self._options).publish_timeout_ms)
         if timeout_ms > 0:
             headers["timeout"] = str(max(1, timeout_ms // 1000))
             enough = self._clock.monotonic() + timeout_ms / 1000
@@ -228,7 +246,7 @@ class Committer:
 
     def _pauses(self) -> Iterator[float]:
         yield from _PAUSES_S
-        while not self.stopped:
+        while not self._stopped:
             yield _PAUSES_S[-1]
         raise ConnectorError("the sink is closed", retryable=True, code="sink-closed")
 

@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 def wants_transactions(options: StarRocksOptions) -> bool:
     """Whether loads go in transactions where the server has them."""
-    if options.version == "v1":
+    if options.version == "v1" or options.enable_merge_commit:
         return False
     return options.semantic == "exactly-once" or options.use_transactions
 
@@ -32,7 +32,7 @@ def transactions_at(api: LoadApi, options: StarRocksOptions) -> bool:
     if not why:
         return True
     if options.semantic == "exactly-once":
-        if options.is_set(StarRocksOptions.semantic) and options.version != "v1":
+        if options.is_set(StarRocksOptions.semantic) and wants_transactions(options):
             raise OptionError(
                 "'load-url' cannot give 'sink.semantic' = 'exactly-once'",
                 key=StarRocksOptions.load_url.key,
@@ -57,6 +57,8 @@ def why_plain(api: LoadApi, options: StarRocksOptions) -> str:
     """Why loads are plain Stream Loads; empty where they go in transactions."""
     # Asked in any case: settling labels depends on it.
     states = api.find_states()
+    if options.enable_merge_commit:
+        return "the options ask for merge commit"
     if not wants_transactions(options):
         return "the options ask for plain Stream Loads"
     if not states:

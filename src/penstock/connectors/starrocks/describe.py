@@ -38,6 +38,11 @@ def _op(sink: StarRocksSink) -> str:
 
 def _transactions(sink: StarRocksSink) -> str:
     options = sink.options
+    if options.enable_merge_commit:
+        return (
+            f"none: merge commit, at least once; StarRocks collects loads for"
+            f" {options.merge_commit_interval} ms into one version"
+        )
     if not sink.wants_transactions:
         return "none: plain Stream Loads, at least once"
     if options.semantic == "exactly-once":

@@ -13,10 +13,13 @@ from penstock.wire.stream_load import (
     Outcome,
     cancel_path,
     load_state_path,
+    merge_nodes_path,
     parse_answer,
+    parse_nodes,
     parse_state,
     sanitized_log,
     stream_load_path,
+    tracking_url,
     transaction_path,
 )
 
@@ -92,6 +95,7 @@ def load_client(
     """
     socket_ms = options.socket_timeout_ms
     answer = None if socket_ms == 0 else max(socket_ms / 1000, 0) or ANSWER_S
+    idle = options.merge_idle_ms / 1000 if options.enable_merge_commit else None
     connect = options.connect_timeout_ms / 1000
     if wait_s_max is not None:
         connect, answer = min(connect, wait_s_max), wait_s_max
@@ -99,7 +103,7 @@ def load_client(
         endpoints or options.load_url,
         options.username,
         options.password,
-        timeouts=Timeouts(connect, answer, options.continue_timeout_ms / 1000),
+        timeouts=Timeouts(connect, answer, options.continue_timeout_ms / 1000, idle),
         mapping=options.host_mapping,
         ca_file=options.ca_file,
         clock=clock,
@@ -135,6 +139,17 @@ class LoadApi:
         self._sanitize = sanitize
         self._answered = answered
         self._knows_states = True
+
+    def through(self, http: HttpClient) -> LoadApi:
+        """The same calls by another client."""
+        return LoadApi(
+            http,
+            self._database,
+            self._table,
+            self._clock,
+            sanitize=self._sanitize,
+            answered=self._answered,
+        )
 
     @property
     def name(self) -> str:
@@ -213,6 +228,35 @@ class LoadApi:
             # An earlier try won; this answer counts no rows.
             return replace(answer, status="Success", loaded_rows=None)
         raise self._failure("could not load", label, answer)
+
+    def merge_load(
+        self, request: str, headers: Mapping[str, str], body: Sequence[memoryview]
+    ) -> LoadAnswer:
+        """One request of merge commit; its answer has the label of the merged load.
+
+        `request` is the request's own name, by which nothing can be asked for.
+        """
+        path = stream_load_path(self._database, self._table)
+        answer = self._answer(self._http.request("PUT", path, {**headers, "label": request}, body))
+        self._answered(answer)
+        if answer.outcome in {Outcome.OK, Outcome.PUBLISH_TIMEOUT} and answer.label:
+            return answer
+        raise self._failure("could not load", request, answer)
+
+    def coordinators(self, headers: Mapping[str, str]) -> list[str]:
+        """`host:port` of the backends that take requests of merge commit with these headers."""
+        path = merge_nodes_path(self._database, self._table)
+        response = self._http.request("GET", path, headers)
+        self._deny(response)
+        try:
+            return parse_nodes(response.body)
+        except ValueError as error:
+            raise self._unreadable(response, error) from error
+
+    def aborted(self, label: str, reason: str) -> ConnectorError | DataError:
+        """The error for a load that StarRocks aborted with this reason."""
+        answer = LoadAnswer("ABORTED", reason, error_url=tracking_url(reason))
+        return self._failure("StarRocks aborted a load", label, answer)
 
     def state(self, label: str) -> tuple[LoadState, str]:
         """State of a label, and the reason where it was aborted."""

@@ -19,7 +19,8 @@ from penstock.connectors.starrocks.addresses import (
     load_url,
 )
 from penstock.connectors.starrocks.checks import SupportedRange, Word, label_prefix
-from penstock.connectors.starrocks.properties import MERGE_COMMIT, PREFIX, LoadProperties
+from penstock.connectors.starrocks.merge_options import MergeCommitOptions
+from penstock.connectors.starrocks.properties import PREFIX
 from penstock.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,13 +30,12 @@ _MULTI_TABLE = "transactions over several tables are not built; Flink SQL does n
 _SOURCE = "the connector writes; reading from StarRocks is not built"
 
 
-class StarRocksOptions(LoadProperties):
+class StarRocksOptions(MergeCommitOptions):
     """Options of the `starrocks` connector as a sink."""
 
     connector = "starrocks"
     prefixes: ClassVar[tuple[str, ...]] = (PREFIX,)
     refused_prefixes: ClassVar[Mapping[str, str]] = {
-        "sink.merge-commit.": MERGE_COMMIT,
         "scan": _SOURCE,
         "lookup.": _SOURCE,
     }
@@ -247,7 +247,8 @@ class StarRocksOptions(LoadProperties):
         "sink.publish-timeout.ms",
         integer,
         -1,
-        "Wait for a commit to become visible; then it counts as done. -1: wait on.",
+        "Wait for a commit to become visible; then it counts as done. -1: wait on; 10000 with"
+        " merge commit where not set.",
     )
     ltz_zone = Option(
         "sink.timestamp-ltz.zone",
@@ -303,6 +304,21 @@ class StarRocksOptions(LoadProperties):
         super().__init__(raw)
         for note in self.jdbc_url.notes:
             self._tell(note)
+        if self.enable_merge_commit:
+            self._check_delivery("merge commit")
+
+    def _check_delivery(self, what: str) -> None:
+        """Refuse guarantees the user demands and `what` cannot give."""
+        key = StarRocksOptions.semantic.key
+        if self.is_set(StarRocksOptions.semantic) and self.semantic == "exactly-once":
+            raise OptionError(
+                f"{what} cannot give '{key}' = 'exactly-once'",
+                key=key,
+                code="invalid-option",
+                detail="StarRocks merges the loads of several writers under a label of its own,"
+                " which nobody can ask for after a crash.",
+                hint=f"Set '{key}' = 'at-least-once', or leave merge commit out.",
+            )
 
     def zone_of(self, settings: Mapping[str, str]) -> str:
         """The zone in which TIMESTAMP_LTZ is written.

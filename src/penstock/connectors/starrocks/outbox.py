@@ -24,6 +24,7 @@ class EntryKind(Enum):
 
     TRANSACTION = "transaction"
     LOAD = "load"
+    MERGE = "merge"
     NOTHING = "nothing"
     SPOOL = "spool"
 
@@ -34,7 +35,7 @@ class Entry:
 
     Attributes:
         kind: TRANSACTION: prepared in StarRocks. LOAD: to be sent by Stream Load once listed.
-            NOTHING: all rows became dead letters.
+            MERGE: to be sent by merge commit once listed. NOTHING: all rows became dead letters.
         slot: The place it has among the open transactions of its database.
         intent_epoch: The epoch of its intent, None where nothing was begun for it.
         listed: A manifest may hold it: it is not aborted any more.

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "sink.properties."
-MERGE_COMMIT = "merge commit gives up exactly-once and the order of changes, and is not built"
 _OWN_BODY = "the sink writes the bodies itself and says how they are laid out"
 _BEGIN = ("timeout", "idle_transaction_timeout", "warehouse")
 # The protocol itself: a property of that name would break it.
@@ -158,16 +157,31 @@ class LoadProperties(Options):
     json_root = _property("json_root", str, "", "Root of rows.", refused=_OWN_BODY)
     envelope = _property("envelope", str, "", "Wrapper of rows.", refused=_OWN_BODY)
     enable_merge_commit = _property(
-        "enable_merge_commit", boolean, False, "Merge commit.", refused=MERGE_COMMIT
+        "enable_merge_commit",
+        boolean,
+        False,
+        "StarRocks merges small loads of many writers into one version (3.4 and later); at least"
+        " once.",
     )
     merge_commit_interval = _property(
-        "merge_commit_interval_ms", integer, None, "Merge commit.", no_effect="merge commit is off"
+        "merge_commit_interval_ms",
+        integer,
+        None,
+        "How long StarRocks collects loads for one version; must be set with merge commit.",
+        at_least(1),
     )
     merge_commit_parallel = _property(
-        "merge_commit_parallel", integer, None, "Merge commit.", no_effect="merge commit is off"
+        "merge_commit_parallel",
+        integer,
+        3,
+        "Parallelism of a merged load on the server.",
+        at_least(1),
     )
     merge_commit_async = _property(
-        "merge_commit_async", boolean, None, "Merge commit.", no_effect="merge commit is off"
+        "merge_commit_async",
+        boolean,
+        True,
+        "A request is answered once StarRocks has the rows, and its outcome asked for.",
     )
 
     def __init__(self, raw: Mapping[str, str]) -> None:
@@ -201,9 +215,20 @@ class LoadProperties(Options):
     def load_headers(self) -> dict[str, str]:
         """Headers of loads out of `sink.properties.*`, without what the body decides."""
         ours = {"format", "column_separator", "row_delimiter", "columns", "compression"}
-        ours |= {"prepared_timeout", "idle_transaction_timeout"}
+        ours |= {"prepared_timeout", "idle_transaction_timeout", "enable_merge_commit"}
+        ours |= {"merge_commit_interval_ms", "merge_commit_parallel", "merge_commit_async"}
         kept = {k: v for k, v in self.properties.items() if k not in ours and self._sent(k)}
         return {"strict_mode": "true", "timeout": "600", **kept}
+
+    @property
+    def merge_headers(self) -> dict[str, str]:
+        """Headers that ask for merge commit, besides `load_headers`."""
+        return {
+            "enable_merge_commit": "true",
+            "merge_commit_interval_ms": str(self.merge_commit_interval),
+            "merge_commit_parallel": str(self.merge_commit_parallel),
+            "merge_commit_async": "true" if self.merge_commit_async else "false",
+        }
 
     @property
     def begin_headers(self) -> dict[str, str]:

@@ -81,9 +81,12 @@ class Recovery:
         outbox.recover(left_over, [s for s in found.values() if s not in left_over])
         left = []
         for entry in waiting:
-            if entry.kind is EntryKind.LOAD:
+            # Without merge commit now, one transaction will show all of its rows at once.
+            if entry.kind is EntryKind.LOAD or (
+                entry.kind is EntryKind.MERGE and self._committer.merges
+            ):
                 last = max(segment.epoch for segment in entry.segments)
-                covered = outbox.cover(EntryKind.LOAD, entry.label, -1, last)
+                covered = outbox.cover(entry.kind, entry.label, -1, last)
                 assert covered is not None
                 covered.listed = covered.durable = True
                 left.append(covered)

@@ -25,9 +25,11 @@ from penstock.connectors.starrocks.layout import (
 )
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.connectors.starrocks.loader import Loader
+from penstock.connectors.starrocks.merge_commit import MergeCommit, Routes
 from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Recovery
+from penstock.connectors.starrocks.server_version import MERGE_COMMIT, demand
 from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.writer import StarRocksWriter
@@ -193,7 +195,13 @@ class StarRocksSink:
         bodies = Bodies(options, layout, api.name)
         labels = Labels(options, context, self.path)
         gate = self.gate(context)
-        committer = Committer(api, bodies, options, context.clock, gate, progress, metrics)
+        merge, routes = self._merge_commit(api, bodies, rules, context, metrics, progress)
+        committer = Committer(api, bodies, options, context.clock, gate, progress, metrics, merge)
+
+        def close() -> None:
+            http.close()
+            routes.close()
+
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
         aside = Aside(self._dead_letters(api, layout, context), api, bodies, options)
         loader = Loader(
@@ -213,8 +221,28 @@ class StarRocksSink:
             committer=committer,
             recovery=recovery,
             slots=slots,
-            close=http.close,
+            close=close,
         )
+
+    def _merge_commit(
+        self,
+        api: LoadApi,
+        bodies: Bodies,
+        rules: ChangeRules,
+        context: SinkContext,
+        metrics: SinkMetrics,
+        progress: Progress,
+    ) -> tuple[MergeCommit | None, Routes]:
+        """Merge commit where the user wants it, and its own ways to the backends."""
+        options = self.options
+        routes = Routes(api, options, context.clock, api.through)
+        if not options.enable_merge_commit:
+            return None, routes
+        gate = self.gate(context)
+        clock = context.clock
+        return MergeCommit(
+            api, routes, bodies, options, rules, clock, gate, metrics, progress
+        ), routes
 
     def _dead_letters(
         self, api: LoadApi, layout: Layout, context: SinkContext
@@ -238,6 +266,8 @@ class StarRocksSink:
         options = self.options
         connection = TargetConnection(options)
         try:
+            if options.enable_merge_commit:
+                demand(connection, StarRocksOptions.enable_merge_commit.key, MERGE_COMMIT)
             columns = read_columns(connection, options.database, options.table)
         finally:
             connection.close()

@@ -232,7 +232,7 @@ class StarRocksWriter:
         self._closed = True
         link = self._link
         if link is not None:
-            link.committer.stopped = True
+            link.committer.stop()
             link.loader.stop()
 
         def release() -> None:
@@ -295,7 +295,8 @@ class StarRocksWriter:
         """Whether the manifest need not wait any more for rows that go with the barrier."""
         link = self._ready()
         if not link.transactions:
-            self._outbox.cover(EntryKind.LOAD, link.labels.listed(barrier.epoch), -1, barrier.epoch)
+            kind = EntryKind.MERGE if link.committer.merges else EntryKind.LOAD
+            self._outbox.cover(kind, link.labels.listed(barrier.epoch), -1, barrier.epoch)
             return True
         now = self._now()
         if link.loader.through is None or link.loader.resting(now):

@@ -14,6 +14,7 @@ FILES = {
     "sink": f"{_HERE}/test_sink.py",
     "options": f"{_HERE}/test_sink_options.py",
     "letters": f"{_HERE}/test_dead_letters.py",
+    "merge": f"{_HERE}/test_merge_commit.py",
     "bodies": "tests/unit/formats/test_load_bodies.py",
     "wire": "tests/unit/wire/test_stream_load.py",
     "http": "tests/unit/clients/test_http.py",

@@ -19,6 +19,8 @@ REQUIRED = {
     "password": "",
 }
 P = "sink.properties."
+M = "sink.merge-commit."
+MERGE = {P + "enable_merge_commit": "true", P + "merge_commit_interval_ms": "100"}
 
 
 def options(**more: str) -> StarRocksOptions:
@@ -142,17 +144,26 @@ NO_EFFECT = {
     P + "merge_commit_interval_ms": ("1000", "merge commit is off"),
     P + "merge_commit_parallel": ("2", "merge commit is off"),
     P + "merge_commit_async": ("false", "merge commit is off"),
+    M + "chunk.size": ("1000", "merge commit is off"),
+    M + "max-concurrent-requests": ("0", "merge commit is off"),
+    M + "http.thread.num": ("5", "merge commit is off"),
+    M + "http.max-connections": ("5", "merge commit is off"),
+    M + "http.total-max-connections": ("5", "merge commit is off"),
+    M + "http.idle-connection-timeout-ms": ("5", "merge commit is off"),
+    M + "node-meta.update-interval-ms": ("5", "merge commit is off"),
+    M + "check-label-state.init-delay-ms": ("5", "merge commit is off"),
+    M + "check-label-state.interval-ms": ("5", "merge commit is off"),
+    M + "check-label-state.timeout-ms": ("5", "merge commit is off"),
+    M + "backend-direct-connection": ("true", "merge commit is off"),
 }
 # Option -> a text that is refused, and a part of the reason.
 REFUSED = {
     "sink.blackhole": ("true", "connector 'blackhole'"),
     "sink.transaction.multi-table.enabled": ("true", "several tables"),
     "sink.transaction.multi-table.buffer-size": ("1", "several tables"),
-    "sink.merge-commit.chunk.size": ("1", "Merge commit gives up"),
     "scan-url": ("fe:8030", "connector writes"),
     "scan.max-retries": ("1", "connector writes"),
     "lookup.cache.ttl-ms": ("1", "connector writes"),
-    P + "enable_merge_commit": ("true", "exactly-once"),
     P + "skip_header": ("1", "drop the first rows"),
     P + "jsonpaths": ("[]", "writes the bodies itself"),
     P + "json_root": ("$", "writes the bodies itself"),
@@ -160,8 +171,8 @@ REFUSED = {
     P + "label": ("x", "load protocol"),
     P + "db": ("x", "load protocol"),
 }
-# Tested on their own: in test_addresses.
-ELSEWHERE = {"jdbc-url", "sink.load.host-mapping"}
+# Tested on their own: in test_addresses, and below.
+ELSEWHERE = {"jdbc-url", "sink.load.host-mapping", P + "enable_merge_commit"}
 
 
 def test_every_option_is_tested() -> None:
@@ -302,3 +313,86 @@ def test_zone_of_timestamp_ltz(asked: str | None, settings: dict[str, str], zone
 def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(OptionError, match="Mars"):
         given("sink.timestamp-ltz.zone", "Mars/Olympus").zone_of({})
+
+
+MERGE_READ: dict[str, tuple[str, Any, dict[str, str]]] = {
+    P + "merge_commit_interval_ms": ("1000", 1000, {"0": "at least 1"}),
+    P + "merge_commit_parallel": ("2", 2, {"0": "at least 1"}),
+    P + "merge_commit_async": ("false", False, {"x": "true or false"}),
+    M + "chunk.size": ("1000", 1000, {"0": "at least 1"}),
+    M + "max-concurrent-requests": ("-1", -1, {"x": "number"}),
+    M + "max-inflight-requests": ("0", 0, {"x": "number"}),
+    M + "http.thread.num": ("5", 5, {"0": "at least 1"}),
+    M + "http.max-connections": ("5", 5, {"0": "at least 1"}),
+    M + "http.total-max-connections": ("5", 5, {"0": "at least 1"}),
+    M + "http.idle-connection-timeout-ms": ("5", 5, {"0": "at least 1"}),
+    M + "check-label-state.init-delay-ms": ("0", 0, {"-1": "at least 0"}),
+    M + "check-label-state.interval-ms": ("5", 5, {"0": "at least 1"}),
+    M + "check-label-state.timeout-ms": ("5", 5, {"0": "at least 1"}),
+    M + "check-state.interval-ms": ("5", 5, {"0": "at least 1"}),
+    M + "backend-direct-connection": ("true", True, {"x": "true or false"}),
+}
+
+
+@pytest.mark.parametrize("key", MERGE_READ)
+def test_an_option_of_merge_commit_is_read(key: str) -> None:
+    text, value, wrong = MERGE_READ[key]
+    found = options(**{**MERGE, key: text})
+    (option,) = [o for o in StarRocksOptions.declared() if key in (o.key, *o.aliases)]
+    assert found.values[option.key] == value
+    assert found.notes == []
+    for bad, said in wrong.items():
+        with pytest.raises(OptionError) as caught:
+            options(**{**MERGE, key: bad})
+        assert said in caught.value.render()
+
+
+def test_merge_commit_needs_its_interval_and_is_no_exactly_once() -> None:
+    with pytest.raises(OptionError, match="Must set"):
+        options(**{P + "enable_merge_commit": "true"})
+    with pytest.raises(OptionError, match="merge commit cannot give"):
+        options(**MERGE, **{"sink.semantic": "exactly-once"})
+    assert options(**MERGE, **{"sink.semantic": "at-least-once"}).notes == []
+
+
+def test_merge_commit_sends_upstreams_headers_and_no_other_load_does() -> None:
+    found = options(**MERGE)
+    assert found.merge_headers == {
+        "enable_merge_commit": "true",
+        "merge_commit_interval_ms": "100",
+        "merge_commit_parallel": "3",
+        "merge_commit_async": "true",
+    }
+    assert not [name for name in found.load_headers if "merge_commit" in name]
+
+
+@pytest.mark.parametrize(
+    ("given_options", "chunk", "at_once"),
+    [
+        ({}, 20 << 20, 3),
+        ({M + "max-concurrent-requests": "0"}, 500 << 20, 1),
+        ({M + "max-concurrent-requests": "-1"}, 500 << 20, 3),
+        ({M + "max-concurrent-requests": "2", M + "chunk.size": "7"}, 7, 2),
+        ({M + "http.thread.num": "50"}, 20 << 20, 40),
+        ({M + "http.thread.num": "50", M + "http.total-max-connections": "9"}, 20 << 20, 9),
+    ],
+)
+def test_how_requests_of_merge_commit_are_cut(
+    given_options: dict[str, str], chunk: int, at_once: int
+) -> None:
+    found = options(**MERGE, **given_options)
+    assert (found.chunk_bytes, found.requests_at_once(2)) == (chunk, at_once)
+
+
+@pytest.mark.parametrize(
+    ("more", "enough"),
+    [
+        ({}, 0),
+        (MERGE, 10_000),
+        ({**MERGE, "sink.publish-timeout.ms": "-1"}, 0),
+        ({**MERGE, "sink.publish-timeout.ms": "0"}, 0),
+        ({"sink.publish-timeout.ms": "3600000"}, 3_600_000),
+    ],
+)
+def test_publish_timeout_has_upstreams_defaults(more: dict[str, str], enough: int) -> None:
+    assert options(**more).enough_ms(StarRocksOptions.publish_timeout_ms) == enough

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.unit.connectors.starrocks.target_table import TargetTable, batch
 
@@ -26,7 +26,16 @@ class WholeSink:
         options: Besides the addresses.
     """
 
-    def __init__(self, table: TargetTable, schema: Schema, folder: Path, **options: str) -> None:
+    # Which start of the job it is, and what the one before left.
+    start: ClassVar[tuple[int, RecoveredSink]] = (1, RecoveredSink())
+
+    def __init__(
+        self,
+        table: TargetTable,
+        schema: Schema,
+        folder: Path,
+        **options: str,
+    ) -> None:
         self.table = table
         self.schema = schema
         self._pool = ThreadPoolExecutor(4)
@@ -34,8 +43,8 @@ class WholeSink:
         raw = {**table.options().raw, "sink.retry.interval-ms": "10", **options}
         sink = StarRocksSink.from_descriptor(TableDescriptor("c.d.t", schema, raw))
         context = SinkContext(
-            "s1", "job", str(folder), 1, folder, self._pool, self._pool, self._pool,
-            SystemClock(), lambda: None, lambda *_: None, None, RecoveredSink(), self._pool, SharedResources(),
+            "s1", "job", str(folder), self.start[0], folder, self._pool, self._pool, self._pool,
+            SystemClock(), lambda: None, lambda *_: None, None, self.start[1], self._pool, SharedResources(),
         )  # fmt: skip
         self.writer: StarRocksWriter = sink.writer_for("c.d.t", schema, context)
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import Finding, Severity
+from penstock.connectors.starrocks.server_version import (
+    COMPRESSED_JSON,
+    MERGE_COMMIT,
+    MULTI_TABLE,
+    PREPARED_TIMEOUT,
+    parse_version,
+    shown,
+    version_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,24 +21,10 @@ if TYPE_CHECKING:
     from penstock.connectors.starrocks.options import StarRocksOptions
     from penstock.connectors.starrocks.target import TargetConnection
 
-COMPRESSED_JSON = (3, 2, 7)
-PREPARED_TIMEOUT = (3, 5, 4)
-
-
-def parse_version(text: str) -> tuple[int, ...]:
-    """The numbers of a version, empty where it holds none.
-
-    Examples:
-        >>> parse_version("3.5.2-abcdef1"), parse_version("main-1234567")
-        ((3, 5, 2), ())
-    """
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text.strip())
-    return tuple(int(part or 0) for part in found.groups()) if found else ()
-
 
 def findings(connection: TargetConnection, options: StarRocksOptions) -> Iterator[Finding]:
     """The version, and options it does not know."""
-    text = str(connection.query("SELECT current_version()")[0][0])
+    text = version_text(connection)
     version = parse_version(text)
     yield Finding(Severity.NOTE, "server-version", f"server is StarRocks {text}")
     if not version:
@@ -46,6 +40,19 @@ def findings(connection: TargetConnection, options: StarRocksOptions) -> Iterato
                 Severity.WARNING,
                 "server-too-old",
                 f"StarRocks {text} does not know 'sink.properties.{key}'",
-                f"It came with {'.'.join(map(str, since))}.",
+                f"It came with {shown(since)}.",
+                "Remove the option, or upgrade the cluster.",
+            )
+    asked = (
+        (type(options).enable_merge_commit, MERGE_COMMIT),
+        (type(options).multi_table, MULTI_TABLE),
+    )
+    for option, since in asked:
+        if options.values.get(option.key) and version < since:
+            yield Finding(
+                Severity.ERROR,
+                "server-too-old",
+                f"StarRocks {text} does not know what '{option.key}' asks for",
+                f"It came with {shown(since)}.",
                 "Remove the option, or upgrade the cluster.",
             )
