@@ -1,5 +1,22 @@
-"""Room `state`: keyed state and the durable spool of rows per table."""
+"""Room `state`: what operators and sinks keep, on disk or in memory.
 
+Owns the durable spool of rows per table, and keyed state: NumPy columns behind a hash index of our
+own, whose cost per batch does not depend on how many keys it holds. May touch files (the spool
+alone), Arrow and NumPy. Called by operators, connectors and the runtime.
+"""
+
+from penstock.state.bag import Bag
+from penstock.state.codec import ValueCodec
 from penstock.state.spool import Segment, Spool, SpoolFullError
+from penstock.state.table import KeyedTable, SlotArray, StateTable
 
-__all__ = ["Segment", "Spool", "SpoolFullError"]
+__all__ = [
+    "Bag",
+    "KeyedTable",
+    "Segment",
+    "SlotArray",
+    "Spool",
+    "SpoolFullError",
+    "StateTable",
+    "ValueCodec",
+]
