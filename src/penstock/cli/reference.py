@@ -42,7 +42,11 @@ def render() -> str:
         connector = find_connector(name)
         roles = [word for word in ("source", "sink") if getattr(connector, word) is not None]
         parts.append(f"## {name}\n\nUsed as {' and '.join(roles)}.\n")
-        parts.append(_table(connector.options))
+        if connector.read_options is None:
+            parts.append(_table(connector.options))
+            continue
+        parts += ["### As a sink\n", _table(connector.options)]
+        parts += ["### As a source\n", _table(connector.read_options)]
     return "\n".join(parts)
 
 

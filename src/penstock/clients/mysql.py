@@ -20,7 +20,13 @@ from pymysql.constants import CLIENT
 
 from penstock.config import Secret
 from penstock.errors import ConnectorError
-from penstock.wire.mysql.result_set import MARKER_SQL, TextResultReader
+from penstock.wire.mysql.result_set import (
+    MARKER,
+    MARKER_SQL,
+    PLAIN_MARKER,
+    PLAIN_MARKER_SQL,
+    TextResultReader,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -140,12 +146,15 @@ class MySqlConnection:
         except (pymysql.MySQLError, OSError) as error:
             raise connector_error(error, self.endpoint) from error
 
-    def stream_text(self, sql: str, *, batch_bytes: int = 2 << 20) -> Columns:
+    def stream_text(
+        self, sql: str, *, batch_bytes: int = 2 << 20, plain_marker: bool = False
+    ) -> Columns:
         """Reads a SELECT column-wise: batches of columns, each a `binary` array of MySQL's text.
 
         Args:
             sql: A `SELECT ...` that does not start with DISTINCT; a column is put before its list.
             batch_bytes: About how much to gather before one batch is given.
+            plain_marker: The server knows no binary literals (StarRocks before 3.0).
 
         Yields:
             One `pa.binary()` array per selected column, NULL as null.
@@ -156,8 +165,10 @@ class MySqlConnection:
         stripped = sql.lstrip()
         if stripped[:6].upper() != "SELECT":
             raise ConnectorError("only SELECT can be streamed", retryable=False)
-        text = f"SELECT {MARKER_SQL},{stripped[6:]}".encode()
-        reader = TextResultReader(has_marker=True)
+        marker = PLAIN_MARKER if plain_marker else MARKER
+        marker_sql = PLAIN_MARKER_SQL if plain_marker else MARKER_SQL
+        text = f"SELECT {marker_sql},{stripped[6:]}".encode()
+        reader = TextResultReader(has_marker=True, marker=marker)
         try:
             left = self._send_query(text)
             yield from self._read_batches(reader, left, batch_bytes)
@@ -218,6 +229,11 @@ class MySqlConnection:
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
         return bool(select.select([sock], [], [], 0.02)[0])
+
+    def interrupt(self) -> None:
+        """Break off what another thread waits for; it then gets a ConnectorError. Any thread."""
+        with contextlib.suppress(OSError, AttributeError):
+            self.raw_socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Ends the session; closing twice is fine."""

@@ -87,12 +87,14 @@ class Options:
         prefixes: Key prefixes that are kept as they are, reached through `with_prefix`. An option
             declared under such a prefix is parsed as any other.
         refused_prefixes: Prefixes of keys that are known and refused, and why.
+        also: Option sets of other uses of the same table: their keys are checked and left alone.
     """
 
     connector: ClassVar[str] = ""
     noun: ClassVar[str] = "connector"
     prefixes: ClassVar[tuple[str, ...]] = ()
     refused_prefixes: ClassVar[Mapping[str, str]] = {}
+    also: ClassVar[tuple[type[Options], ...]] = ()
     ignored: ClassVar[tuple[str, ...]] = ("connector", "property-version")
 
     def __init__(self, raw: Mapping[str, str]) -> None:
@@ -113,8 +115,12 @@ class Options:
             if option is not None:
                 value = self.values[option.key] = self._parsed(option, given, text)
                 self._tell(option.note(text, value))
-            elif key not in self.ignored and not key.startswith(self.prefixes):
-                raise self._unknown(given, by_key)
+            elif not (
+                key in self.ignored
+                or key.startswith(self.prefixes)
+                or any(other.checks(given, key, text) for other in self.also)
+            ):
+                raise self._unknown(given, [*by_key, *self._keys_of_other_uses()])
         missing = [o.key for o in declared if o.default is REQUIRED and o.key not in self.values]
         if missing:
             raise OptionError(
@@ -137,6 +143,26 @@ class Options:
         """The key as it is declared; sets with keys in any case say how."""
         return key
 
+    @classmethod
+    def checks(cls, given: str, key: str, text: str) -> bool:
+        """Whether the key is one of this set's, its value read and found good.
+
+        Raises:
+            OptionError: It is one, and the value is bad, or the key is refused.
+        """
+        for option in cls.declared():
+            if key in {option.key, *option.aliases}:
+                cls._parsed(option, given, text)
+                return True
+        for prefix, reason in cls.refused_prefixes.items():
+            if key.startswith(prefix):
+                raise cls.refusal(given, reason)
+        return key.startswith(cls.prefixes)
+
+    @classmethod
+    def _keys_of_other_uses(cls) -> list[str]:
+        return [option.key for other in cls.also for option in other.declared()]
+
     def is_set(self, option: Option[Any]) -> bool:
         """Whether the user gave the option himself."""
         return option.key in self.values
@@ -149,7 +175,8 @@ class Options:
         if note:
             self.notes.append(note)
 
-    def _parsed(self, option: Option[T], key: str, text: str) -> T:
+    @classmethod
+    def _parsed(cls, option: Option[T], key: str, text: str) -> T:
         try:
             value = option.read(text)
         except ValueError as error:
@@ -161,7 +188,7 @@ class Options:
                 detail=f"{error}.",
             ) from error
         if option.refused and value != option.default:
-            raise self.refusal(key, option.refused)
+            raise cls.refusal(key, option.refused)
         return value
 
     def _unknown(self, key: str, known: Iterable[str]) -> OptionError:

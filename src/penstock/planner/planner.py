@@ -20,6 +20,7 @@ from penstock.planner.bind.queries import QueryBinder
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
 from penstock.planner.relation import Relation, node_name
+from penstock.planner.rules.read_less import read_less
 from penstock.types import Column, Schema, TypeRoot
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Planner:
         default = "insert-into_" + ",".join(sink.table for sink in sinks)
         return PhysicalPlan(
             self.settings.get("pipeline.name") or default,
-            tuple(sinks),
+            read_less(sinks),
             dict(self.settings),
             tuple(binder.notes),
         )
@@ -107,7 +108,8 @@ class Planner:
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)
         name = self.settings.get("pipeline.name") or "collect"
-        return PhysicalPlan(name, (root,), dict(self.settings), tuple(binder.notes))
+        roots = read_less([root])
+        return PhysicalPlan(name, roots, dict(self.settings), tuple(binder.notes))
 
     def _insert(self, binder: QueryBinder, statement: ast.Insert) -> SinkNode:
         if statement.overwrite:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penstock.changelog import ChangelogMode
-from penstock.expressions import Expr, InputRef
+from penstock.expressions import Call, Expr, InputRef
 from penstock.functions.resolve import resolve_operator
 from penstock.operators.calc import CalcSpec
 from penstock.plan import SourceNode, TransformNode, UnionNode
@@ -50,6 +50,20 @@ def substitute(expr: Expr, columns: Sequence[Expr]) -> Expr:
     if not expr.children:
         return expr
     return expr.with_children([substitute(child, columns) for child in expr.children])
+
+
+def conjuncts(condition: Expr | None) -> list[Expr]:
+    """The parts of a condition that must all hold.
+
+    Examples:
+        >>> conjuncts(None)
+        []
+    """
+    if condition is None:
+        return []
+    if isinstance(condition, Call) and condition.function.name == "AND":
+        return [part for arg in condition.args for part in conjuncts(arg)]
+    return [condition]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from penstock.connectors.base import (
     SourceContext,
 )
 from penstock.errors import CheckpointError, ConnectorError, InternalError, PenstockError
+from penstock.metrics import MetricGroup
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
@@ -76,8 +77,11 @@ class JobGroup:
         self._sealed = False
         self._pools = pools = Pools()
         self._pipelines: list[Pipeline] = []
+        self._read: dict[str, MetricGroup] = {}
         self._sources = Sources(
-            SourceContext(directory / "sources", pools.io, self.clock, self._wake)
+            SourceContext(
+                directory / "sources", pools.io, self.clock, self._wake, self._source_metrics
+            )
         )
         self._sinks = Sinks(SinkDoors(self.store, pools, self.clock, self._wake, self.interval_ms))
         self._status: dict[str, Any] = {"sources": [], "sinks": {}, "epoch": 0, "restarts": 0}
@@ -124,8 +128,14 @@ class JobGroup:
         return self._status
 
     def metrics(self) -> dict[str, dict[str, float | dict[str, float]]]:
-        """The metrics of the sinks by table, under Flink's names; collected when asked."""
-        return self._sinks.metrics()
+        """The metrics by table, under Flink's names; collected when asked."""
+        found = {table: group.snapshot() for table, group in list(self._read.items())}
+        for table, sink in self._sinks.metrics().items():
+            found[table] = {**found.get(table, {}), **sink}
+        return found
+
+    def _source_metrics(self, table: str) -> MetricGroup:
+        return self._read.setdefault(table, MetricGroup(table))
 
     # Engine thread
 

@@ -25,6 +25,7 @@ from penstock.connectors.base.inspection import (
     Severity,
     TimeMeaning,
 )
+from penstock.connectors.base.narrowing import Narrowed, Narrowing
 from penstock.connectors.base.registry import (
     catalog_types,
     connector_names,
@@ -60,6 +61,8 @@ __all__ = [
     "Inspection",
     "KeyModel",
     "MetadataColumn",
+    "Narrowed",
+    "Narrowing",
     "NewTable",
     "OutsideColumn",
     "OutsideTable",

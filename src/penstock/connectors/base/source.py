@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from penstock.metrics import MetricGroup
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from concurrent.futures import Executor
@@ -39,12 +41,14 @@ class SourceContext:
         executor: The connector I/O pool, for blocking calls with deadlines.
         clock: The door to time.
         wake: Call from any thread: there is something to poll.
+        metrics: The metrics of a table, counted under upstream's names.
     """
 
     directory: Path
     executor: Executor
     clock: Clock
     wake: Callable[[], None]
+    metrics: Callable[[str], MetricGroup] = MetricGroup
 
 
 @dataclass(slots=True)
@@ -52,7 +56,7 @@ class TableProgress:
     """What the live view shows of one source table.
 
     Args:
-        phase: "snapshot", "catch-up", "binlog", "running", "finished".
+        phase: "snapshot", "catch-up", "binlog", "reading", "running", "finished".
         rows_done: Rows emitted so far; changes count too.
         rows_total: Estimate of the snapshot's rows, None where unknown.
         position: Where the source is, as text (`binlog.000003:1234`).
@@ -71,7 +75,9 @@ class TableProgress:
 class Source(Protocol):
     """A table to read. Built while planning: touches no network."""
 
-    schema: Schema
+    @property
+    def schema(self) -> Schema:
+        """The rows it emits."""
 
     @property
     def share_key(self) -> Hashable:

@@ -1,14 +1,21 @@
-"""Connector `starrocks`: writes changelogs by the transaction API or plain Stream Load.
+"""Connector `starrocks`: writes changelogs by transactions or plain Stream Load, and reads tables.
 
-Owns options, target validation, the epoch protocol of the sink and its flush gate. May touch
-HTTP, PyMySQL and the sink I/O pool. Called by the registry and the runtime.
+Owns options, target validation, the epoch protocol of the sink and its flush gate, and how
+columns are read. May touch HTTP, PyMySQL and the I/O pools. Called by the registry and the runtime.
 """
 
 from penstock.changelog import ChangelogMode, RowKind
-from penstock.connectors.base import Connector, TableDescriptor
+from penstock.connectors.base import Connector, Inspection, TableDescriptor
+from penstock.connectors.base.sql_table import (
+    SqlTableInspection,
+    SqlTableSource,
+    describe_source,
+)
 from penstock.connectors.starrocks.describe import describe
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.preflight import StarRocksInspection
+from penstock.connectors.starrocks.read_options import StarRocksReadOptions
+from penstock.connectors.starrocks.read_table import source
 from penstock.connectors.starrocks.sink import StarRocksSink
 
 
@@ -19,15 +26,28 @@ def _sink_mode(table: TableDescriptor) -> ChangelogMode:
     return ChangelogMode(frozenset((RowKind.INSERT, RowKind.UPDATE_AFTER)))
 
 
+def _inspection(runs: StarRocksSink | SqlTableSource) -> Inspection:
+    if isinstance(runs, SqlTableSource):
+        return SqlTableInspection(runs)
+    return StarRocksInspection(runs)
+
+
+def _describe(runs: StarRocksSink | SqlTableSource) -> dict[str, str]:
+    return describe_source(runs) if isinstance(runs, SqlTableSource) else describe(runs)
+
+
 CONNECTOR = Connector(
     name="starrocks",
     options=StarRocksOptions,
+    read_options=StarRocksReadOptions,
+    source=source,
+    narrow=SqlTableSource.narrow,
     sink=StarRocksSink.from_descriptor,
     sink_mode=_sink_mode,
     sink_mode_hint="Declare PRIMARY KEY (...) NOT ENFORCED over a PRIMARY KEY table of StarRocks,"
     " or set 'sink.ignore-delete' = 'true' to keep deleted rows.",
-    inspection=StarRocksInspection,
-    describe=describe,
+    inspection=_inspection,
+    describe=_describe,
 )
 
 __all__ = ["CONNECTOR"]

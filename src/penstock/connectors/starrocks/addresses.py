@@ -3,218 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from dataclasses import dataclass
 
 from penstock.clients.http import Endpoint
-from penstock.errors import nearest
+from penstock.clients.jdbc_url import JdbcUrl, host_port, parse_jdbc_url
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_JDBC = re.compile(r"jdbc:(?:mysql|mariadb)(?::\w+)?://([^/?]+)(?:/([^?]*))?(?:\?(.*))?", re.S)
-_NO_TIMES = "no times pass over this connection"
-_OWN_CLIENT = "it tunes the Java driver"
-# Parameters people paste that change nothing for the few catalog queries sent here, and why.
-_HARMLESS: Mapping[str, str] = {
-    **dict.fromkeys(
-        [
-            "servertimezone",
-            "connectiontimezone",
-            "forceconnectiontimezonetosession",
-            "uselegacydatetimecode",
-            "usetimezone",
-            "usejdbccomplianttimezoneshift",
-            "zerodatetimebehavior",
-            "yearisdatetype",
-            "nodatetimestringsync",
-            "preserveinstants",
-            "sendfractionalseconds",
-        ],
-        _NO_TIMES,
-    ),
-    **dict.fromkeys(
-        [
-            "autoreconnect",
-            "autoreconnectforpools",
-            "failoverreadonly",
-            "maxreconnects",
-            "initialtimeout",
-            "retriesalldown",
-            "secondsbeforeretrymaster",
-            "secondsbeforeretrysource",
-            "roundrobinloadbalance",
-        ],
-        "addresses are tried in turn anyway",
-    ),
-    **dict.fromkeys(
-        ["useunicode", "characterencoding", "connectioncollation", "charactersetresults"],
-        "the connection speaks utf8mb4",
-    ),
-    **dict.fromkeys(
-        "rewritebatchedstatements useserverprepstmts usecompression cacheprepstmts"
-        " prepstmtcachesize prepstmtcachesqllimit allowmultiqueries tinyint1isbit usecursorfetch"
-        " defaultfetchsize uselocalsessionstate uselocaltransactionstate maintaintimestats"
-        " cacheserverconfiguration cacheresultsetmetadata elidesetautocommits useinformationschema"
-        " nullcatalogmeanscurrent nulldatabasemeanscurrent jdbccomplianttruncation"
-        " useoldaliasmetadatabehavior allowpublickeyretrieval allowloadlocalinfile useconfigs"
-        " tcpkeepalive tcpnodelay useaffectedrows databaseterm dontTrackOpenResources"
-        " allowurlinlocalinfile autodeserialize useunbufferedinput usereadaheadinput"
-        " transformedbitisboolean emptystringsconverttozero".lower().split(),
-        _OWN_CLIENT,
-    ),
-}
-_TLS_MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
-_TRUE = {"true", "yes", "1"}
-
-
-@dataclass(frozen=True, slots=True)
-class JdbcUrl:
-    """Addresses and parameters of `jdbc:mysql://h1:9030,h2:9030/db?key=value`.
-
-    Args:
-        hosts: Query ports of frontends, tried in order.
-        tls_mode: One of Connector/J's `sslMode`s.
-        ca_file: PEM file of authorities, empty for the system's.
-        connect_timeout_ms: Of the URL, None where it has none.
-        socket_timeout_ms: Of the URL, None where it has none; 0 for ever.
-        session_variables: `SET` these after login, comma-separated assignments.
-        notes: What the user must know about parameters that change nothing here.
-    """
-
-    hosts: tuple[tuple[str, int], ...]
-    tls_mode: str = "PREFERRED"
-    ca_file: str = ""
-    connect_timeout_ms: int | None = None
-    socket_timeout_ms: int | None = None
-    session_variables: str = ""
-    notes: tuple[str, ...] = field(default=(), compare=False)
+__all__ = ["HostMapping", "JdbcUrl", "host_mapping", "jdbc_url", "load_url"]
 
 
 def jdbc_url(text: str) -> JdbcUrl:
-    """Read a JDBC URL.
+    """Query addresses of frontends, port 9030 where none is given.
 
     Raises:
-        ValueError: It is none, or has a parameter that is unknown or cannot be honoured.
+        ValueError: It is no JDBC URL, or has a parameter that is unknown or cannot be honoured.
 
     Examples:
         >>> jdbc_url("jdbc:mysql://fe1,[::1]:9031/?sslMode=REQUIRED").hosts
         (('fe1', 9030), ('::1', 9031))
     """
-    match = _JDBC.fullmatch(text.strip())
-    if not match:
-        message = "expected 'jdbc:mysql://host:9030', several hosts separated by ','"
-        raise ValueError(message)
-    if "@" in match[1]:
-        message = "user and password belong into the options 'username' and 'password'"
-        raise ValueError(message)
-    hosts = tuple(_host_port(item.strip(), 9030) for item in match[1].split(","))
-    given = {k.lower(): (k, v) for k, v in parse_qsl(match[3] or "", keep_blank_values=True)}
-    taken: dict[str, str] = {}
-    reasons: dict[str, list[str]] = {}
-    for lowered, (name, value) in given.items():
-        if lowered in _HONOURED:
-            taken[lowered] = value
-        elif lowered in _HARMLESS:
-            reasons.setdefault(_HARMLESS[lowered], []).append(name)
-        else:
-            raise _unknown(name, lowered)
-    notes = tuple(
-        f"jdbc-url parameter {', '.join(names)} has no effect here: {reason}"
-        for reason, names in reasons.items()
-    )
-    return JdbcUrl(
-        hosts,
-        _tls_mode(taken),
-        _ca_file(taken),
-        _milliseconds(taken, "connecttimeout"),
-        _milliseconds(taken, "sockettimeout"),
-        taken.get("sessionvariables", ""),
-        notes,
-    )
-
-
-_HONOURED = frozenset(
-    [
-        "sslmode",
-        "usessl",
-        "requiressl",
-        "verifyservercertificate",
-        "serversslcert",
-        "trustcertificatekeystoreurl",
-        "trustcertificatekeystoretype",
-        "trustcertificatekeystorepassword",
-        "connecttimeout",
-        "sockettimeout",
-        "sessionvariables",
-    ]
-)
-
-
-def _unknown(name: str, lowered: str) -> ValueError:
-    if lowered in {"user", "password"}:
-        return ValueError(f"parameter {name} belongs into the options 'username' and 'password'")
-    near = nearest(lowered, [*_HONOURED, *_HARMLESS])
-    guess = f"; did you mean {near}" if near else ""
-    return ValueError(f"jdbc-url parameter {name} is not known here{guess}")
-
-
-def _tls_mode(given: Mapping[str, str]) -> str:
-    mode = given.get("sslmode", "").upper().replace("-", "_")
-    # MariaDB's driver spells its modes its own way.
-    mode = {"TRUST": "REQUIRED", "DISABLE": "DISABLED", "VERIFY_FULL": "VERIFY_IDENTITY"}.get(
-        mode, mode
-    )
-    if mode and mode not in _TLS_MODES:
-        message = f"expected sslMode one of {', '.join(_TLS_MODES)}"
-        raise ValueError(message)
-    if mode:
-        return mode
-    asked = given.get("usessl", "").lower()
-    if asked and asked not in _TRUE:
-        return "DISABLED"
-    if given.get("verifyservercertificate", "").lower() in _TRUE:
-        return "VERIFY_CA"
-    return "REQUIRED" if given.get("requiressl", "").lower() in _TRUE else "PREFERRED"
-
-
-def _ca_file(given: Mapping[str, str]) -> str:
-    if "serversslcert" in given:
-        return given["serversslcert"]
-    url = given.get("trustcertificatekeystoreurl", "")
-    if not url:
-        return ""
-    if given.get("trustcertificatekeystoretype", "").upper() != "PEM":
-        message = (
-            "a Java key store cannot be read here; export its certificates as PEM and set"
-            " 'sink.ssl.ca-file', or trustCertificateKeyStoreType=PEM"
-        )
-        raise ValueError(message)
-    return unquote(urlsplit(url).path) if url.startswith("file:") else url
-
-
-def _milliseconds(given: Mapping[str, str], name: str) -> int | None:
-    text = given.get(name, "")
-    if not text:
-        return None
-    if not text.isdigit():
-        message = f"expected milliseconds for jdbc-url parameter {name}"
-        raise ValueError(message)
-    return int(text)
-
-
-def _host_port(text: str, default: int | None = None) -> tuple[str, int]:
-    """Host and port; IPv6 addresses stand in brackets.
-
-    Raises:
-        ValueError: There is no port and no default, or it is none.
-    """
-    match = re.fullmatch(r"(\[[^\]]+\]|[^:\s\[\]()=]+)(?::(\d{1,5}))?", text)
-    if not match or (match[2] is None and default is None):
-        message = f"could not read '{text}' as host_name:port"
-        raise ValueError(message)
-    return match[1].strip("[]"), int(match[2] or default or 0)
+    return parse_jdbc_url(text, default_port=9030, option="jdbc-url")
 
 
 def load_url(text: str) -> tuple[Endpoint, ...]:
@@ -233,7 +40,7 @@ def load_url(text: str) -> tuple[Endpoint, ...]:
         try:
             if scheme.lower() not in {"", "http", "https"} or "@" in rest:
                 raise ValueError(item)  # noqa: TRY301 - same message for all of its kind
-            host, port = _host_port(rest.rstrip("/"))
+            host, port = host_port(rest.rstrip("/"))
         except ValueError as error:
             message = (
                 f"Could not parse host '{item}' in option 'load-url'. "
@@ -284,5 +91,5 @@ def host_mapping(text: str) -> HostMapping:
 
 
 def _optional_port(text: str) -> tuple[str, int | None]:
-    host, port = _host_port(text, 0)
+    host, port = host_port(text, 0)
     return host, port or None

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MULTI_TABLE = "transactions over several tables are not built; Flink SQL does not offer them"
-_SOURCE = "the connector writes; reading from StarRocks is not built"
 
 
 class StarRocksOptions(MergeCommitOptions):
@@ -35,10 +34,6 @@ class StarRocksOptions(MergeCommitOptions):
 
     connector = "starrocks"
     prefixes: ClassVar[tuple[str, ...]] = (PREFIX,)
-    refused_prefixes: ClassVar[Mapping[str, str]] = {
-        "scan": _SOURCE,
-        "lookup.": _SOURCE,
-    }
 
     jdbc_url = Option(
         "jdbc-url", jdbc_url, REQUIRED, "Query addresses of frontends, `jdbc:mysql://h1:9030,h2`."
@@ -326,17 +321,26 @@ class StarRocksOptions(MergeCommitOptions):
         Raises:
             OptionError: There is no zone of that name.
         """
-        zone = zone_name(self.ltz_zone)
-        if zone.lower() == "session":
-            zone = session_zone(settings.get("table.local-time-zone", ""))
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            key = StarRocksOptions.ltz_zone.key
-            raise OptionError(
-                f"invalid value '{zone}' of option '{key}'",
-                key=key,
-                code="invalid-option",
-                hint="Use 'session', or a name like 'Asia/Shanghai' or 'UTC'.",
-            ) from error
-        return zone
+        return ltz_zone(self.ltz_zone, settings)
+
+
+def ltz_zone(text: str, settings: Mapping[str, str]) -> str:
+    """The zone of an option's value; `session` is `table.local-time-zone`.
+
+    Raises:
+        OptionError: There is no zone of that name.
+    """
+    zone = zone_name(text)
+    if zone.lower() == "session":
+        zone = session_zone(settings.get("table.local-time-zone", ""))
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        key = StarRocksOptions.ltz_zone.key
+        raise OptionError(
+            f"invalid value '{zone}' of option '{key}'",
+            key=key,
+            code="invalid-option",
+            hint="Use 'session', or a name like 'Asia/Shanghai' or 'UTC'.",
+        ) from error
+    return zone

@@ -70,9 +70,12 @@ def hinted(
     return merged
 
 
-def option_notes(path: TablePath, connector: Connector, options: Mapping[str, str]) -> list[str]:
+def option_notes(
+    path: TablePath, connector: Connector, options: Mapping[str, str], *, read: bool = False
+) -> list[str]:
     """What the user must know about options of a table that are not simply honoured."""
-    return [f"table '{path}': {note}" for note in connector.options(options).notes]
+    declared = connector.read_options if read and connector.read_options else connector.options
+    return [f"table '{path}': {note}" for note in declared(options).notes]
 
 
 @dataclass(slots=True)
@@ -117,7 +120,7 @@ class Scans:
             except PenstockError as error:
                 error.at(place_of(table, error))
                 raise
-            self.notes += option_notes(path, connector, options)
+            self.notes += option_notes(path, connector, options, read=True)
             scan = SourceNode(
                 self.new_id(str(path)),
                 str(path),

@@ -17,7 +17,9 @@ from penstock.errors import InternalError
 
 MARKER = b"\x9c\xf3PnStK\x01"
 MARKER_SQL = f"x'{MARKER.hex()}'"
-_FIRST = int.from_bytes(MARKER[:4], "little")
+PLAIN_MARKER = b"~PnStK~1"
+"""For servers without binary literals; any text may contain it, which costs speed only."""
+PLAIN_MARKER_SQL = f"'{PLAIN_MARKER.decode()}'"
 _BIGGEST = 0xFFFFFF
 _NULL, _TWO, _THREE, _EIGHT = 251, 252, 253, 254
 _PAD = 16
@@ -29,13 +31,15 @@ class TextResultReader:
     """Decodes the packets of one result set.
 
     Args:
-        has_marker: Whether the first column is `MARKER`; it is not given on.
+        has_marker: Whether the first column is the marker; it is not given on.
+        marker: Its bytes.
     """
 
-    def __init__(self, *, has_marker: bool) -> None:
+    def __init__(self, *, has_marker: bool, marker: bytes = MARKER) -> None:
         self.error: tuple[int, str] | None = None
         self.column_count = 0
         self._has_marker = has_marker
+        self._marker = marker
         self._header_left: int | None = None
 
     def looks_ended(self, buffer: bytearray, have: int) -> bool:
@@ -106,7 +110,7 @@ class TextResultReader:
     def _row_packets(self, buffer: bytearray, start: int, have: int) -> tuple[_Ints, _Ints, bool]:
         """Starts and ends of complete row packets; whether some span several packets."""
         if self._has_marker:
-            found = _find_rows(buffer, start, have)
+            found = _find_rows(buffer, start, have, self._marker)
             if found is not None:
                 return (*found, False)
         starts, ends, plain = [], [], False
@@ -143,7 +147,7 @@ class TextResultReader:
         columns = []
         skip = 1 if self._has_marker else 0
         if skip:
-            place += 1 + len(MARKER)
+            place += 1 + len(self._marker)
         for _ in range(skip, self.column_count):
             size = data[place].astype(np.int32)
             begin = place + np.int32(1)
@@ -223,8 +227,11 @@ def validity(is_null: npt.NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(~is_null, bitorder="little"))
 
 
-def _find_rows(buffer: bytearray, start: int, have: int) -> tuple[_Ints, _Ints] | None:
+def _find_rows(
+    buffer: bytearray, start: int, have: int, marker: bytes
+) -> tuple[_Ints, _Ints] | None:
     """Row packets found by their marker; None if the chain of lengths does not hold."""
+    first = int.from_bytes(marker[:4], "little")
     with memoryview(buffer) as view:
         data = np.frombuffer(view[:have], np.uint8)
         hits = []
@@ -232,10 +239,10 @@ def _find_rows(buffer: bytearray, start: int, have: int) -> tuple[_Ints, _Ints] 
             count = (have - phase) // 4
             if count > 0:
                 words = data[phase : phase + 4 * count].view("<u4")
-                hits.append(np.flatnonzero(words == _FIRST) * 4 + phase)
+                hits.append(np.flatnonzero(words == first) * 4 + phase)
         places = np.sort(np.concatenate(hits)) if hits else np.zeros(0, np.int64)
         starts = places - 5
-        starts = starts[(starts >= start) & (places + len(MARKER) <= have)]
+        starts = starts[(starts >= start) & (places + len(marker) <= have)]
         if len(starts) == 0:
             return None
         sizes = (

@@ -37,7 +37,7 @@ def test_parameters_people_paste_are_accepted_and_told() -> None:
     text = "\n".join(url.notes)
     assert "serverTimezone, zeroDateTimeBehavior has no effect here: no times pass" in text
     assert "rewriteBatchedStatements has no effect here: it tunes the Java driver" in text
-    assert url == JdbcUrl(jdbc_url(DRIVER).hosts)
+    assert url == JdbcUrl(jdbc_url(DRIVER).hosts, database="db")
 
 
 @pytest.mark.parametrize(

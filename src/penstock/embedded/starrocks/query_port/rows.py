@@ -6,9 +6,9 @@ into one packet is written by itself.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import decimal
-import json
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,17 +70,46 @@ _FIXED: Final = {
 }
 
 
-def _nested_text(value: object) -> str:
-    def plain(item: object) -> object:
-        if isinstance(item, list):
-            if item and all(isinstance(part, tuple) and len(part) == 2 for part in item):
-                return {str(key): plain(part) for key, part in item}
-            return [plain(part) for part in item]
-        if isinstance(item, dict):
-            return {key: plain(part) for key, part in item.items()}
-        return item
+def _nested_text(value: object, kind: pa.DataType) -> str:
+    """A value inside or around others as StarRocks prints it.
 
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), default=str)
+    Only quotes and backslashes are escaped, keys of a MAP that are no texts stand bare, a BOOLEAN
+    is a number. (StarRocks, MysqlRowBuffer)
+    """
+    if value is None:
+        return "null"
+    if pa.types.is_map(kind):
+        assert isinstance(value, list)
+        pairs = [
+            f"{_nested_text(key, kind.key_type)}:{_nested_text(item, kind.item_type)}"
+            for key, item in value
+        ]
+        return "{" + ",".join(pairs) + "}"
+    if pa.types.is_struct(kind):
+        assert isinstance(value, dict)
+        parts = [f'"{field.name}":{_nested_text(value[field.name], field.type)}' for field in kind]
+        return "{" + ",".join(parts) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_nested_text(item, kind.value_type) for item in value) + "]"
+    return _scalar_text(value)
+
+
+def _scalar_text(value: object) -> str:
+    match value:
+        case bool():
+            return str(int(value))
+        case decimal.Decimal():
+            return format(value, "f")
+        case int() | float():
+            return str(value)
+        case dt.datetime():
+            text = value.replace(tzinfo=None).isoformat(" ")
+        case bytes():
+            text = base64.b64encode(value).decode()
+        case _:
+            text = str(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def text_column(array: pa.Array) -> pa.Array:
@@ -96,10 +125,8 @@ def text_column(array: pa.Array) -> pa.Array:
     elif pa.types.is_time(kind):
         array = pc.replace_substring_regex(pc.cast(array, pa.string()), r"\.0+$", "")
     elif pa.types.is_nested(kind):
-        empty = "{}" if pa.types.is_map(kind) else "[]"
         values = [
-            None if value is None else _nested_text(value) if value else empty
-            for value in array.to_pylist()
+            None if value is None else _nested_text(value, kind) for value in array.to_pylist()
         ]
         array = pa.array(values, pa.large_string())
     elif pa.types.is_dictionary(kind):
@@ -206,8 +233,6 @@ def _binary_time(value: dt.time) -> bytes:
 def _binary_text(value: object) -> bytes:
     if isinstance(value, bytes):
         return length_prefixed(value)
-    if isinstance(value, list | dict):
-        return length_prefixed(_nested_text(value).encode())
     if isinstance(value, decimal.Decimal):
         return length_prefixed(format(value, "f").encode())
     return length_prefixed(str(value).encode())
@@ -234,7 +259,8 @@ def send_binary_rows(table: pa.Table, stream: PacketStream) -> None:
     mask_bytes = (len(wires) + 9) // 8
     for batch in table.to_batches(max_chunksize=4096):
         pieces: list[bytes] = []
-        for row in zip(*[column.to_pylist() for column in batch.columns], strict=True):
+        columns = [text_column(c) if pa.types.is_nested(c.type) else c for c in batch.columns]
+        for row in zip(*[column.to_pylist() for column in columns], strict=True):
             mask = bytearray(mask_bytes)
             values: list[bytes] = []
             for index, value in enumerate(row):
