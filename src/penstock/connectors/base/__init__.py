@@ -25,7 +25,7 @@ from penstock.connectors.base.inspection import (
     Severity,
     TimeMeaning,
 )
-from penstock.connectors.base.narrowing import Narrowed, Narrowing
+from penstock.connectors.base.narrowing import NarrowableSource, Narrowed, Narrowing
 from penstock.connectors.base.registry import (
     catalog_types,
     connector_names,
@@ -61,6 +61,7 @@ __all__ = [
     "Inspection",
     "KeyModel",
     "MetadataColumn",
+    "NarrowableSource",
     "Narrowed",
     "Narrowing",
     "NewTable",

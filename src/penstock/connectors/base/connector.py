@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from penstock.config import Options
     from penstock.connectors.base.catalog import TableMaker
     from penstock.connectors.base.inspection import Inspection
-    from penstock.connectors.base.narrowing import Narrowed, Narrowing
     from penstock.connectors.base.sink import Sink
     from penstock.connectors.base.source import Source
     from penstock.types import DataType, Schema
@@ -53,7 +52,6 @@ class Connector:
         metadata: Readable metadata keys and their types.
         inspection: A look at what a source or sink of this connector stands on, for `check`.
         read_options: The option set of a table that is read, where it is another.
-        narrow: A source of this connector that reads no more than wanted; None where it reads all.
         describe: What a source or sink reads or sends, for `explain`; touches no network, tells
             no secret.
         maker: Creates the table a sink with these WITH options writes to, for CREATE TABLE AS;
@@ -71,5 +69,4 @@ class Connector:
     inspection: Callable[[Any], Inspection] | None = None
     describe: Callable[[Any], Mapping[str, str]] | None = None
     read_options: type[Options] | None = None
-    narrow: Callable[[Any, Narrowing], Narrowed] | None = None
     maker: Callable[[Mapping[str, str]], TableMaker] | None = None

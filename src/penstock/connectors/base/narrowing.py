@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from penstock.connectors.base.source import Source
@@ -38,3 +38,11 @@ class Narrowed:
 
     source: Source
     limited: bool = False
+
+
+@runtime_checkable
+class NarrowableSource(Protocol):
+    """What a source also has where it can leave rows and columns out."""
+
+    def narrow(self, wanted: Narrowing) -> Narrowed:
+        """The same table, read no further than wanted; touches no network."""

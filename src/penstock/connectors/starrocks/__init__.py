@@ -41,7 +41,6 @@ CONNECTOR = Connector(
     options=StarRocksOptions,
     read_options=StarRocksReadOptions,
     source=source,
-    narrow=SqlTableSource.narrow,
     sink=StarRocksSink.from_descriptor,
     sink_mode=_sink_mode,
     sink_mode_hint="Declare PRIMARY KEY (...) NOT ENFORCED over a PRIMARY KEY table of StarRocks,"

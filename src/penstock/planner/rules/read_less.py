@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock.connectors.base import Narrowing, find_connector
+from penstock.connectors.base import NarrowableSource, Narrowing
 from penstock.expressions import Expr, InputRef
 from penstock.operators.calc import CalcSpec
 from penstock.plan import SourceNode, TransformNode, UnionNode
@@ -54,8 +54,7 @@ def _sources(node: PlanNode, above: CalcSpec | None) -> Iterator[_Use]:
 
 def _narrowed(uses: list[_Use]) -> SourceNode | None:
     source = uses[0][0]
-    narrow = find_connector(source.connector).narrow if source.connector else None
-    if narrow is None or any(calc is None for _, calc in uses):
+    if not isinstance(source.source, NarrowableSource) or any(calc is None for _, calc in uses):
         return None
     specs = [calc for _, calc in uses if calc is not None]
     wanted = {ref.index for spec in specs for expr in _exprs(spec) for ref in _refs(expr)}
@@ -63,7 +62,7 @@ def _narrowed(uses: list[_Use]) -> SourceNode | None:
     columns = tuple(sorted(wanted)) or (0,)
     parts = [conjuncts(spec.condition) for spec in specs]
     common = tuple(part for part in parts[0] if all(part in others for others in parts[1:]))
-    found = narrow(source.source, Narrowing(columns, common)).source
+    found = source.source.narrow(Narrowing(columns, common)).source
     return replace(source, source=found, schema=found.schema)
 
 
