@@ -224,7 +224,9 @@ JSON_READ = [{"b": 1, "a": [1, 2]}, [], 1, True, "x", "", "no json", None]
 
 def test_json_columns_hold_json(server: EmbeddedStarRocks, format_options: dict[str, str]) -> None:
     found = round_trip(server, "JSON", STRING, JSON_VALUES, format_options)
-    assert [None if value is None else json.loads(value, strict=False) for value in found] == JSON_READ
+    assert [
+        None if value is None else json.loads(value, strict=False) for value in found
+    ] == JSON_READ
 
 
 def test_json_text_into_a_text_column_stays_as_it_is(
@@ -284,7 +286,9 @@ def test_nested_values_are_exact(
 ) -> None:
     target, kind, values, expected = NESTED[case]
     found = round_trip(server, target, kind, values, options)
-    assert [None if value is None else json.loads(value, strict=False) for value in found] == expected
+    assert [
+        None if value is None else json.loads(value, strict=False) for value in found
+    ] == expected
 
 
 def test_a_value_csv_cannot_carry_makes_json(server: EmbeddedStarRocks) -> None:
