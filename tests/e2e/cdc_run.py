@@ -46,10 +46,11 @@ class Run:
         state: Any = None,
         schema: Schema = SCHEMA,
         metadata: dict[str, str] | None = None,
+        given: dict[str, str] | None = None,
         **options: str,
     ) -> None:
         endpoint = server.endpoint
-        given = {
+        all_options = {
             "connector": "mysql-cdc",
             "hostname": endpoint.host,
             "port": str(endpoint.port),
@@ -60,11 +61,12 @@ class Run:
             "server-time-zone": "UTC",
             "scan.incremental.snapshot.chunk.size": "200",
             **{k.replace("__", "-").replace("_", "."): v for k, v in options.items()},
+            **(given or {}),
         }
         self.pool = ThreadPoolExecutor(4)
         self.woken = threading.Event()
         context = SourceContext(directory, self.pool, SystemClock(), self.woken.set)
-        self.source = MySqlCdcSource(TableDescriptor("c.d.t", schema, given, metadata or {}))
+        self.source = MySqlCdcSource(TableDescriptor("c.d.t", schema, all_options, metadata or {}))
         self.reader = self.source.create_reader(context)
         self.rows: dict[Any, tuple[Any, ...]] = {}
         self.log: list[tuple[str, tuple[Any, ...]]] = []

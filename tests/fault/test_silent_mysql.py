@@ -68,7 +68,7 @@ def test_a_binlog_without_heartbeats_is_given_up(
     position, _ = current_position(connection)
     woken = threading.Event()
     reader = BinlogReader(
-        endpoint, None, position, tmp_path / "ring", lambda *_: None, woken.set, silence_s=3.0
+        endpoint, 5399, position, tmp_path, lambda *_: None, woken.set, silence_s=3.0
     )
     try:
         # Idle for longer than that: the heartbeats keep it.

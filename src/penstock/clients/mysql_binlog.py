@@ -97,6 +97,8 @@ class BinlogStream:
             if count is None:
                 break
             if count == 0:
+                if parts:
+                    break  # its last words may be in them: why it ends
                 raise ConnectorError(
                     "the server ended the binlog stream",
                     retryable=True,
@@ -170,6 +172,21 @@ class BinlogStream:
             data += part
         return data
 
+    def first_time(self) -> int:
+        """The time in the first event that has one; for a stream of which nothing was read."""
+        while True:
+            packet = self._read_packet()
+            if packet[:1] != b"\0":
+                text = packet[9:].decode("utf-8", "replace")
+                raise ConnectorError(
+                    f"the server ended the binlog stream: {text}",
+                    retryable=False,
+                    endpoint=str(self._connection.endpoint),
+                )
+            seconds = int.from_bytes(packet[1:5], "little")
+            if seconds:
+                return seconds
+
     def close(self) -> None:
         """Ends the stream; closing twice is fine."""
         self._connection.close()
@@ -217,3 +234,23 @@ def current_position(connection: MySqlConnection) -> tuple[BinlogPosition, str]:
         gtids = connection.query("SELECT BINLOG_GTID_POS(%s, %s)", [position.file, position.offset])
         return position, str(gtids[0][0] or "")
     return position, str(rows[0][4] or "").replace("\n", "") if len(rows[0]) > 4 else ""
+
+
+def file_started_at(endpoint: MySqlEndpoint, server_id: int, file: str) -> int:
+    """When the server began a binlog file, in seconds since the epoch.
+
+    Args:
+        endpoint: The server.
+        server_id: Id of this replica.
+        file: The file's name.
+
+    Raises:
+        ConnectorError: Unreachable (retryable), or refused (not).
+    """
+    from penstock.wire.mysql.binlog_events import BinlogPosition
+
+    stream = BinlogStream.open(endpoint, server_id, BinlogPosition(file, 4))
+    try:
+        return stream.first_time()
+    finally:
+        stream.close()

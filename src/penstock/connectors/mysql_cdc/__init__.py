@@ -18,7 +18,7 @@ __all__ = ["CONNECTOR", "MySqlCdcOptions", "MySqlCdcSource"]
 def _mode(table: TableDescriptor) -> ChangelogMode:
     options = table.options
     append = options.get("scan.read-changelog-as-append-only.enabled", "false").lower() == "true"
-    snapshot = options.get("scan.startup.mode", "initial").lower() == "snapshot"
+    snapshot = MySqlCdcOptions(options).startup_mode == "snapshot"
     return ChangelogMode.insert_only() if append or snapshot else ChangelogMode.all()
 
 

@@ -11,7 +11,6 @@ from penstock.connectors.base import TableProgress
 from penstock.connectors.mysql_cdc.chunks import DONE, dump_key
 from penstock.connectors.mysql_cdc.tables import file_order
 from penstock.wire.mysql.binlog_events import BinlogPosition
-from penstock.wire.mysql.gtid import MySqlGtidSet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.connectors.mysql_cdc.source import MySqlCdcSource
     from penstock.connectors.mysql_cdc.tables import PhysicalTable
     from penstock.wire.mysql.binlog_events import RowsBlock
+    from penstock.wire.mysql.gtid import GtidPosition
 
     TableName = tuple[str, str]
 
@@ -48,6 +48,7 @@ class AttachedSource:
         position: After the last transaction handed on.
         gtids: GTIDs executed up to there, None without.
         start_by_gtid: The position is another server's: start by GTIDs.
+        server: Which server the position is of.
         handed: Row images handed on behind `position`, by table: of a transaction still open.
         skip: Images behind `position` that were handed on before the stream was opened again.
     """
@@ -55,8 +56,9 @@ class AttachedSource:
     source: MySqlCdcSource
     tables: dict[TableName, CapturedTable]
     position: BinlogPosition
-    gtids: MySqlGtidSet | None = None
+    gtids: GtidPosition | None = None
     start_by_gtid: bool = False
+    server: str = ""
     handed: dict[TableName, int] = field(default_factory=dict)
     skip: dict[TableName, int] = field(default_factory=dict)
     rows_done: int = 0
@@ -117,10 +119,10 @@ class AttachedSource:
         """The stream is opened again at `position`: what was handed on behind it is skipped."""
         self.skip = dict(self.handed)
 
-    def all_gtids(self) -> MySqlGtidSet | None:
+    def all_gtids(self) -> GtidPosition | None:
         """GTIDs executed up to `position`."""
         if self.gtids is not None and self._new_gtids:
-            self.gtids = self.gtids.merge(MySqlGtidSet.parse(",".join(self._new_gtids)))
+            self.gtids = self.gtids.with_gtids(self._new_gtids)
             self._new_gtids.clear()
         return self.gtids
 
@@ -142,6 +144,7 @@ class AttachedSource:
             "file": self.position.file,
             "offset": self.position.offset,
             "gtids": str(self.all_gtids() or ""),
+            "server": self.server,
             "handed": [[*table, count] for table, count in self.handed.items() if count],
             "tables": tables,
             "rows_done": self.rows_done,

@@ -6,7 +6,6 @@ The stream is opened again, from the last transaction read completely, when its 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.clients.mysql import MySqlEndpoint
     from penstock.wire.mysql.binlog_events import BinlogElement
     from penstock.wire.mysql.column import MySqlColumn
-    from penstock.wire.mysql.gtid import MySqlGtidSet
+    from penstock.wire.mysql.gtid import GtidPosition
 
 log = logging.getLogger(__name__)
 _HEARTBEAT_MS = 1_000
@@ -37,9 +36,9 @@ class BinlogReader:
 
     Args:
         endpoint: The server.
-        server_id: Replica id; None picks a random one.
+        server_id: Replica id.
         position: Where to start.
-        path: The ring's file.
+        directory: Where received bytes wait that memory does not hold.
         schemas: Columns of a table, or None where its rows are not wanted.
         wake: Called from the thread when bytes came.
         silence_s: A server that sends nothing for so long, not even a heartbeat, is lost.
@@ -48,18 +47,18 @@ class BinlogReader:
     def __init__(
         self,
         endpoint: MySqlEndpoint,
-        server_id: int | None,
-        position: BinlogPosition | MySqlGtidSet,
-        path: Path,
+        server_id: int,
+        position: BinlogPosition | GtidPosition,
+        directory: Path,
         schemas: Callable[[str, str], list[MySqlColumn] | None],
         wake: Callable[[], None],
         *,
         silence_s: float = _SILENCE_S,
     ) -> None:
         self._endpoint = endpoint
-        self._server_id = server_id or random.randint(5400, 6400)  # noqa: S311
+        self._server_id = server_id
         self._position = position
-        self._ring = ByteRing(path)
+        self._ring = ByteRing(directory)
         self._wake = wake
         self._silence_s = silence_s
         self._stopping = threading.Event()
@@ -74,6 +73,11 @@ class BinlogReader:
     def waiting_bytes(self) -> int:
         """Bytes received and not decoded."""
         return self._ring.waiting_bytes
+
+    @property
+    def disk_full(self) -> bool:
+        """Whether bytes wait in the server because the disk here is full."""
+        return self._ring.disk_full
 
     def read(self) -> list[BinlogElement]:
         """The next elements; [] where nothing is known now.

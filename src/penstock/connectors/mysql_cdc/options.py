@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from penstock.config import REQUIRED, Option, Options, Secret, parse_duration_ms
+from penstock.config import REQUIRED, Option, Secret, parse_duration_ms
 from penstock.config.option import at_least, boolean, integer, one_of
+from penstock.connectors.mysql_cdc.debezium import SNAPSHOT_MODE, DebeziumOptions
 from penstock.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MODES = (
     "initial",
@@ -22,31 +23,6 @@ MODES = (
     "specific-offset",
     "timestamp",
 )
-_HONOURED_DEBEZIUM = frozenset(
-    {
-        "snapshot.mode",
-        "snapshot.locking.mode",
-        "bigint.unsigned.handling.mode",
-        "include.schema.changes",
-        "database.ssl.mode",
-        "connect.keep.alive",
-        "connect.keep.alive.interval.ms",
-        "max.queue.size",
-        "max.batch.size",
-        "poll.interval.ms",
-        "min.row.count.to.stream.result",
-        "min.row.count.to.stream.results",
-        "enable.time.adjuster",
-        "skipped.operations",
-        "gtid.new.channel.position",
-    }
-)
-_HONOURED_VALUES = {
-    "bigint.unsigned.handling.mode": {"precise"},
-    "enable.time.adjuster": {"true"},
-    "skipped.operations": {"none", "t", ""},
-    "gtid.new.channel.position": {"earliest"},
-}
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|$)", re.S)
 _FLAGS = re.compile(r"^\(\?([a-zA-Z]+)\)")
 
@@ -108,11 +84,14 @@ def server_ids(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-class MySqlCdcOptions(Options):
+class MySqlCdcOptions(DebeziumOptions):
     """The WITH options of a mysql-cdc table."""
 
     connector: ClassVar[str] = "mysql-cdc"
-    prefixes: ClassVar[tuple[str, ...]] = ("debezium.", "jdbc.properties.")
+    prefixes: ClassVar[tuple[str, ...]] = ("jdbc.properties.",)
+    refused_prefixes: ClassVar[Mapping[str, str]] = {
+        "debezium.": "Penstock reads the binlog itself and knows no such property of Debezium"
+    }
 
     hostname = Option("hostname", str, REQUIRED, "Name or address of the MySQL server.")
     port = Option("port", integer, 3306, "TCP port of the server.", between(1, 65535))
@@ -122,7 +101,7 @@ class MySqlCdcOptions(Options):
     table = Option("table-name", java_pattern, REQUIRED, "Java regex of tables.")
     server_id = Option("server-id", server_ids, None, "Replica id, or range a-b.")
     server_time_zone = Option("server-time-zone", str, "", "Zone in which TIMESTAMP is shown.")
-    startup_mode = Option("scan.startup.mode", one_of(*MODES), "initial", "Where reading starts.")
+    given_mode = Option("scan.startup.mode", one_of(*MODES), "initial", "Where reading starts.")
     offset_file = Option("scan.startup.specific-offset.file", str, "", "Binlog file to start in.")
     offset_pos = Option("scan.startup.specific-offset.pos", integer, None, "Offset in that file.")
     offset_gtids = Option("scan.startup.specific-offset.gtid-set", str, "", "Start after these.")
@@ -207,9 +186,9 @@ class MySqlCdcOptions(Options):
     legacy_json = Option(
         "use.legacy.json.format",
         boolean,
-        True,
-        "Text form of binlog JSON.",
-        no_effect="JSON has one text form here, in the snapshot and in the binlog",
+        False,
+        "True, upstream's default: JSON of the binlog has no spaces.",
+        no_effect="JSON has one text form here, MySQL's, in the snapshot and in the binlog",
     )
     connect_timeout = Option(
         "connect.timeout", parse_duration_ms, 30_000, "Wait for a connection.", at_least(251)
@@ -226,6 +205,10 @@ class MySqlCdcOptions(Options):
         no_effect="the server is asked for a heartbeat every second, and each epoch advances all"
         " tables of a server",
     )
+
+    def __init__(self, raw: Mapping[str, str]) -> None:
+        super().__init__(raw)
+        self._tell(self._mode_note())
 
     def validate(self) -> None:
         """Rules between options.
@@ -245,21 +228,22 @@ class MySqlCdcOptions(Options):
                     key="scan.startup.specific-offset.skip-events",
                     hint="Start from the position after the events to skip.",
                 )
-        if self.online_schema:
-            raise OptionError(
-                "unsupported option 'scan.parse.online.schema.changes.enabled'",
-                key="scan.parse.online.schema.changes.enabled",
-                hint="Declared columns are matched by name; remove the option.",
-            )
-        for key, value in self.with_prefix("debezium.").items():
-            allowed = _HONOURED_VALUES.get(key)
-            if key not in _HONOURED_DEBEZIUM or (allowed and value.lower() not in allowed):
-                raise OptionError(
-                    f"unsupported option 'debezium.{key}'",
-                    key=f"debezium.{key}",
-                    known=[f"debezium.{known}" for known in _HONOURED_DEBEZIUM],
-                    hint="Penstock reads the binlog itself; remove the option.",
-                )
+
+    @property
+    def startup_mode(self) -> str:
+        """Where reading starts: `scan.startup.mode`, else what `debezium.snapshot.mode` means."""
+        if self.is_set(MySqlCdcOptions.given_mode):
+            return self.given_mode
+        return self.mode_of_debezium or self.given_mode
+
+    def _mode_note(self) -> str:
+        asked = self.mode_of_debezium
+        if asked is None:
+            return ""
+        if self.is_set(MySqlCdcOptions.given_mode):
+            why = "'scan.startup.mode' decides"
+            return f"option '{SNAPSHOT_MODE.key}' has no effect here: {why}"
+        return f"option '{SNAPSHOT_MODE.key}' is taken as 'scan.startup.mode' = '{asked}'"
 
 
 def _missing(key: str, mode: str) -> None:

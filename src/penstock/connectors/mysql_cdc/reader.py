@@ -9,16 +9,15 @@ position, the counts and the list of finished chunks, nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import random
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pyarrow as pa
 
 from penstock.clients.mysql import MySqlConnection
-from penstock.connectors.mysql_cdc import enumerator
+from penstock.connectors.mysql_cdc import enumerator, replica_ids
 from penstock.connectors.mysql_cdc.binlog_reader import BinlogReader
 from penstock.connectors.mysql_cdc.chunk_jobs import ChunkJobs
 from penstock.connectors.mysql_cdc.chunks import READING
@@ -35,9 +34,12 @@ from penstock.wire.mysql.binlog_events import (
     TransactionBegin,
     TransactionEnd,
 )
+from penstock.wire.mysql.gtid import contains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from penstock.changelog import ChangelogBatch
     from penstock.clients.mysql import MySqlEndpoint
@@ -46,9 +48,10 @@ if TYPE_CHECKING:
     from penstock.connectors.mysql_cdc.source import MySqlCdcSource
     from penstock.wire.mysql.binlog_events import BinlogElement
     from penstock.wire.mysql.column import MySqlColumn
-    from penstock.wire.mysql.gtid import MySqlGtidSet
+    from penstock.wire.mysql.gtid import GtidPosition
 
     EmitBatch = Callable[[str, ChangelogBatch], None]
+    Changes = tuple[pa.RecordBatch, NDArray[np.int8]]
 
 log = logging.getLogger(__name__)
 _SETTLE_S = 0.1
@@ -177,21 +180,15 @@ class MySqlCdcReader:
 
     def _start_stream(self) -> None:
         sources = list(self._sources.values())
-        by_gtid = next((s for s in sources if s.start_by_gtid), None)
-        start = min((s.position for s in sources), key=file_order)
-        first = sources[0].source.options
-        ids = first.server_id
-        server_id = random.randint(*ids) if ids else None  # noqa: S311
-        at: BinlogPosition | MySqlGtidSet = start
-        if by_gtid is not None and by_gtid.gtids is not None:
-            at = by_gtid.gtids
-        log.info("binlog stream started", extra={"position": str(at)})
-        self._position = start
+        at = _stream_start(sources)
+        number = replica_ids.choose(self._ask(), sources[0].source.server_ids)
+        log.info("binlog stream started", extra={"position": str(at), "server_id": number})
+        self._position = min((s.position for s in sources), key=file_order)
         self._stream = BinlogReader(
             self._endpoint,
-            server_id,
+            number,
             at,
-            self._context.directory / _ring_name(self._endpoint),
+            self._context.directory,
             self._columns,
             self._context.wake,
         )
@@ -281,6 +278,7 @@ class MySqlCdcReader:
                 kinds, op_ms = kinds[mask], op_ms[mask]
             rows = captured.shape.build(block.columns, images, len(kinds), op_ms)
             routed = captured.dispatcher.route(rows, kinds, self._context.clock.now_ms())
+            routed = _without(routed, source.source.skipped)
             source.newest_ms = int(op_ms[-1])
             if routed is not None:
                 owner = (source, captured)
@@ -363,7 +361,37 @@ class MySqlCdcReader:
         return all(source.finished for source in self._sources.values())
 
 
-def _ring_name(endpoint: MySqlEndpoint) -> str:
-    """One file per server and account: a script may read several."""
-    server = f"{endpoint.host}:{endpoint.port}:{endpoint.user}"
-    return f"binlog-{hashlib.blake2s(server.encode(), digest_size=6).hexdigest()}.ring"
+def _without(routed: Changes | None, skipped: NDArray[np.int8]) -> Changes | None:
+    """The changes whose kinds are not left out by 'debezium.skipped.operations'."""
+    if routed is None or not len(skipped):
+        return routed
+    rows, kinds = routed
+    kept = ~np.isin(kinds, skipped)
+    return (rows.filter(pa.array(kept)), kinds[kept]) if kept.any() else None
+
+
+def _stream_start(sources: list[AttachedSource]) -> BinlogPosition | GtidPosition:
+    """Where one stream starts that serves all.
+
+    Raises:
+        ConnectorError: No place is right for all of them.
+    """
+    by_gtid = [s for s in sources if s.start_by_gtid]
+    if not by_gtid:
+        return min((s.position for s in sources), key=file_order)
+    first = by_gtid[0].all_gtids()
+    assert first is not None
+    for source in sources:
+        gtids = source.all_gtids()
+        fits = gtids == first if source.start_by_gtid else gtids and contains(gtids, first)
+        if not fits:
+            raise ConnectorError(
+                f"table '{source.source.path}' cannot share the binlog stream of"
+                f" table '{by_gtid[0].source.path}'",
+                retryable=False,
+                code="start-mismatch",
+                detail=f"The one starts behind GTIDs '{first}', the other at '{source.position}',"
+                f" GTIDs '{gtids or ''}'; which is later cannot be told.",
+                hint="Give the tables different 'server-id's: each then has a stream of its own.",
+            )
+    return first

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from penstock.connectors.mysql_cdc.tables import PhysicalTable
+    from penstock.connectors.mysql_cdc.types import Shown
     from penstock.types import Schema
 
 _SHORT = np.array([kind.short for kind in RowKind], dtype=object)
@@ -28,16 +29,16 @@ class RowShape:
         schema: Declared columns, metadata columns among them.
         metadata: Column name to metadata key.
         table: The physical table.
-        zone: In which TIMESTAMP is shown.
+        shown: How values are shown.
     """
 
     def __init__(
-        self, schema: Schema, metadata: dict[str, str], table: PhysicalTable, zone: str
+        self, schema: Schema, metadata: dict[str, str], table: PhysicalTable, shown: Shown
     ) -> None:
         self._schema = schema
         self._metadata = metadata
         self._table = table
-        self._zone = zone
+        self._shown = shown
         self._arrow = schema.arrow()
         self._hidden = list(table.key)
         if table.chunk_key is not None:
@@ -64,7 +65,7 @@ class RowShape:
                     to_declared(
                         by_name[column.name],
                         column.type,
-                        self._zone,
+                        self._shown,
                         table=self._table.full_name,
                         column=column.name,
                     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from penstock.connectors.mysql_cdc.row_shape import RowShape
     from penstock.connectors.mysql_cdc.tables import PhysicalTable
-    from penstock.wire.mysql.gtid import MySqlGtidSet
+    from penstock.wire.mysql.gtid import GtidPosition
 
     Bounds = tuple[object | None, object | None]
 
@@ -39,7 +39,7 @@ class StreamPoint:
     """
 
     position: BinlogPosition
-    gtids: MySqlGtidSet | None = None
+    gtids: GtidPosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _snapshot_behind(connection: MySqlConnection, position: BinlogPosition) -> B
         _wait_until(end, connection)
 
 
-def _wait_visible(connection: MySqlConnection, gtids: MySqlGtidSet) -> None:
+def _wait_visible(connection: MySqlConnection, gtids: GtidPosition) -> None:
     """Waits until all of `gtids` is executed: a GTID is, once its changes are visible."""
     end = time.monotonic() + _VISIBLE_WITHIN_S
     asked = "SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)"

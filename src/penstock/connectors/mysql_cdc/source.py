@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
 
 from penstock.clients.mysql import MySqlEndpoint
 from penstock.clock import session_zone, zone_name
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.reader import MySqlCdcReader
-from penstock.connectors.mysql_cdc.types import METADATA
+from penstock.connectors.mysql_cdc.types import METADATA, Shown
 from penstock.errors import OptionError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from penstock.connectors.base import SourceContext, TableDescriptor
+
+
+_ANY_ID = (5400, 6400)
 
 
 class MySqlCdcSource:
@@ -50,10 +56,11 @@ class MySqlCdcSource:
                 hint="Declare PRIMARY KEY (...) NOT ENFORCED, or set"
                 " 'scan.incremental.snapshot.chunk.key-column'.",
             )
-        self.zone = _zone(
-            options.server_time_zone
-            or session_zone(table.settings.get("table.local-time-zone", ""))
+        zone = options.server_time_zone or session_zone(
+            table.settings.get("table.local-time-zone", "")
         )
+        self.skipped = np.array([int(kind) for kind in options.skipped], np.int8)
+        self.shown = Shown(_zone(zone), options.binary_mode, options.adjusts_years)
         wanted = table.settings.get("parallelism.default", "")
         parallelism = int(wanted) if wanted.isdigit() else 2
         self.parallelism = max(2, min(parallelism, options.pool_size)) if options.incremental else 1
@@ -64,10 +71,15 @@ class MySqlCdcSource:
         return self.options.startup_mode in {"initial", "snapshot"}
 
     @property
+    def zone(self) -> str:
+        """In which TIMESTAMP is shown where a wall clock is declared."""
+        return self.shown.zone
+
+    @property
     def share_key(self) -> Hashable:
-        """One reader, one binlog stream per server and account."""
-        options = self.options
-        return ("mysql-cdc", options.hostname, options.port, options.username)
+        """One reader, one binlog stream for tables that connect in the same way."""
+        endpoint = replace(self.endpoint, connect_timeout_ms=0)
+        return ("mysql-cdc", endpoint, self.options.server_id)
 
     @property
     def bounded(self) -> bool:
@@ -78,6 +90,11 @@ class MySqlCdcSource:
         """Where to connect."""
         return endpoint_of(self.options)
 
+    @property
+    def server_ids(self) -> tuple[int, int]:
+        """Ids this replica may take: the user's, else upstream's range."""
+        return self.options.server_id or _ANY_ID
+
     def create_reader(self, context: SourceContext) -> MySqlCdcReader:
         """A reader of this server; tables are attached to it."""
         return MySqlCdcReader(self.endpoint, context)
@@ -85,7 +102,7 @@ class MySqlCdcSource:
 
 def endpoint_of(options: MySqlCdcOptions) -> MySqlEndpoint:
     """Where options say to connect."""
-    mode = options.with_prefix("debezium.").get("database.ssl.mode", "")
+    mode = options.ssl_mode_of_debezium
     mode = mode or options.with_prefix("jdbc.properties.").get("sslMode", "PREFERRED")
     return MySqlEndpoint(
         options.hostname,

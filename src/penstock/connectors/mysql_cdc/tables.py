@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 SYSTEM_DATABASES = ("mysql", "information_schema", "performance_schema", "sys")
+# Tables in which gh-ost and pt-online-schema-change rewrite another one, and what they leave.
+_REWRITING = re.compile(r"_+.+_(gho|ghc|del|new|old)", re.IGNORECASE)
 _REQUIRED = {
     "log_bin": ({"ON", "1"}, "Start the server with --log-bin."),
     "binlog_format": ({"ROW"}, "Set binlog_format=ROW on the server."),
@@ -83,7 +85,9 @@ def file_order(position: BinlogPosition) -> tuple[int, str, int]:
 
 def matches(options: MySqlCdcOptions, database: str, table: str) -> bool:
     """Whether the source reads that table."""
-    if database.lower() in SYSTEM_DATABASES:
+    if database.lower() in SYSTEM_DATABASES or (
+        options.online_schema and _REWRITING.fullmatch(table)
+    ):
         return False
     tables = options.table
     parts = [tables] if "{" in tables or "[" in tables else tables.split(",")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,6 +14,8 @@ from penstock.types import TIMESTAMP_LTZ, TypeRoot
 from penstock.types.data_type import STRING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.types import DataType
 
     Array = Any
@@ -23,22 +27,46 @@ METADATA = {
     "row_kind": STRING.with_nullable(nullable=False),
 }
 _DAY_US = 86_400_000_000
+_BINARY_TEXT: dict[str, Callable[[bytes], bytes]] = {
+    "base64": base64.b64encode,
+    "base64-url-safe": base64.urlsafe_b64encode,
+    "hex": lambda value: value.hex().encode(),
+}
 
 
-def to_declared(array: Array, declared: DataType, zone: str, *, table: str, column: str) -> Array:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How values are shown where the declared type leaves a choice.
+
+    Args:
+        zone: Of TIMESTAMP where a wall clock is declared.
+        binary: Text of bytes: "bytes" as they are (UTF-8), "base64", "base64-url-safe" or "hex".
+        adjusts_years: Whether years 0 to 99 are moved to 1970 to 2069.
+    """
+
+    zone: str = "UTC"
+    binary: str = "bytes"
+    adjusts_years: bool = False
+
+
+def to_declared(
+    array: Array, declared: DataType, shown: Shown, *, table: str, column: str
+) -> Array:
     """Values as the declared type's Arrow type.
 
-    DATETIME keeps its wall clock; TIMESTAMP is an instant, shown in `zone` where a wall clock is
+    DATETIME keeps its wall clock; TIMESTAMP is an instant, shown in a zone where a wall clock is
     declared; TIME out of a day is NULL unless declared as text.
 
     Raises:
         DataError: A value does not fit the declared type.
     """
     target = declared.arrow()
+    if shown.adjusts_years and (pa.types.is_date(array.type) or pa.types.is_timestamp(array.type)):
+        array = _adjusted(array)
     if array.type == target and declared.root not in {TypeRoot.TIMESTAMP, TypeRoot.TIMESTAMP_LTZ}:
         return array
     try:
-        return _convert(array, declared, target, zone)
+        return _convert(array, declared, target, shown)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(
             f"a value of type {array.type} does not fit the declared type {declared.sql()}",
@@ -48,20 +76,20 @@ def to_declared(array: Array, declared: DataType, zone: str, *, table: str, colu
         ) from error
 
 
-def _convert(array: Array, declared: DataType, target: pa.DataType, zone: str) -> Array:
+def _convert(array: Array, declared: DataType, target: pa.DataType, shown: Shown) -> Array:
     source = array.type
     match declared.root:
         case TypeRoot.BOOLEAN if pa.types.is_integer(source):
             return pc.not_equal(array, pa.scalar(0, source))
         case TypeRoot.TIMESTAMP | TypeRoot.TIMESTAMP_LTZ:
-            return _floor(_timestamp(array, declared, target, zone), declared.precision)
+            return _floor(_timestamp(array, declared, target, shown.zone), declared.precision)
         case TypeRoot.TIME if pa.types.is_duration(source):
             micros = array.cast(pa.int64())
             fits = pc.and_(pc.greater_equal(micros, 0), pc.less(micros, _DAY_US))
             micros = pc.if_else(fits, micros, pa.scalar(None, pa.int64()))
             return pc.divide(micros, 1000).cast(pa.int32()).cast(target)
         case TypeRoot.CHAR | TypeRoot.VARCHAR:
-            return _text(array)
+            return _text(array, shown.binary)
         case TypeRoot.ARRAY if pa.types.is_string(source):
             return pc.split_pattern(array, ",").cast(target)
         case TypeRoot.DATE if pa.types.is_timestamp(source):
@@ -94,9 +122,26 @@ def _floor(array: Array, precision: int) -> Array:
     return pc.subtract(micros, rest).cast(array.type)
 
 
-def _text(array: Array) -> Array:
+def _adjusted(array: Array) -> Array:
+    """Years 0 to 69 become 2000 to 2069, 70 to 99 1970 to 1999; days and clocks stay."""
+    local = pc.local_timestamp(array) if getattr(array.type, "tz", None) else array
+    year = pc.year(local)
+    if not pc.any(pc.less(year, 100)).as_py():
+        return array
+    found = [
+        v if v is None or v.year > 99 else v.replace(year=v.year + (2000 if v.year < 70 else 1900))
+        for v in array.to_pylist()
+    ]
+    return pa.array(found, array.type)
+
+
+def _text(array: Array, binary: str) -> Array:
     if pa.types.is_string(array.type):
         return array
+    if pa.types.is_binary(array.type) and binary in _BINARY_TEXT:
+        write = _BINARY_TEXT[binary]
+        texts = [None if v is None else write(v).decode() for v in array.to_pylist()]
+        return pa.array(texts, pa.string())
     if pa.types.is_duration(array.type):
         return pa.array([_time_text(v) for v in array.cast(pa.int64()).to_pylist()], pa.string())
     if pa.types.is_timestamp(array.type) and array.type.tz:

@@ -70,7 +70,8 @@ _BIGGEST = 0xFFFFFF
 _INSIDE = re.compile(r"(SAVEPOINT|ROLLBACK\s+(WORK\s+)?TO|RELEASE\s+SAVEPOINT)\b", re.IGNORECASE)
 _XA_START = re.compile(r"XA\s+(START|BEGIN)\b", re.IGNORECASE)
 _XA_END = re.compile(r"XA\s+END\b", re.IGNORECASE)
-_PURGED = 1236
+_REFUSED, _SAME_ID = 1236, 4052
+_SAME_ID_TEXT = "with the same server_uuid/server_id"
 # a table map begins with the table's number
 _NUMBER_BYTES = 6
 # Reading in bulk pays for small packets, and for many of them.
@@ -277,13 +278,7 @@ class BinlogDecoder:
         elif status == 0xFF:
             code = int.from_bytes(data[start + 1 : start + 3], "little")
             text = data[start + 3 : end].decode("utf-8", "replace")
-            raise ConnectorError(
-                f"the server ended the binlog stream ({code}): {text[6:] or text}",
-                retryable=code != _PURGED,
-                code=f"mysql-{code}",
-                hint="The binlog may have been purged, or another replica has this server id; "
-                "start with a new snapshot if the position is gone.",
-            )
+            raise _ended(code, text[6:] or text)
         else:
             raise ConnectorError(
                 "the server ended the binlog stream", retryable=True, code="mysql-eof"
@@ -499,6 +494,25 @@ class BinlogDecoder:
             self._checksum = saved
         if payload.ended:
             self._payload = None
+
+
+def _ended(code: int, text: str) -> ConnectorError:
+    """The server's last words on a stream."""
+    if code == _SAME_ID or _SAME_ID_TEXT in text:
+        return ConnectorError(
+            "another reader of the binlog connected with this one's server id",
+            retryable=False,
+            code="server-id-conflict",
+            detail=f"MySQL keeps one connection for each id and ends the older ({code}): {text}.",
+            hint="Give each job an own 'server-id', or a range with an id for each of its readers.",
+        )
+    return ConnectorError(
+        f"the server ended the binlog stream ({code}): {text}",
+        retryable=code != _REFUSED,
+        code=f"mysql-{code}",
+        hint="The position may be gone (purged), or not the start of an event; start with a new"
+        " snapshot, or at 'earliest-offset' and accept the gap.",
+    )
 
 
 def _join(data: bytes, place: int, size: int) -> tuple[bytes, int] | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import struct
 import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from penstock.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _Intervals = tuple[tuple[int, int], ...]
 
@@ -55,6 +59,10 @@ class MySqlGtidSet:
         """This set and one more GTID, `uuid[:tag]:number`."""
         return self.merge(MySqlGtidSet.parse(gtid))
 
+    def with_gtids(self, gtids: Sequence[str]) -> MySqlGtidSet:
+        """This set and more GTIDs."""
+        return self.merge(MySqlGtidSet.parse(",".join(gtids)))
+
     def merge(self, other: MySqlGtidSet) -> MySqlGtidSet:
         """The union."""
         merged = dict(self.sources)
@@ -69,6 +77,45 @@ class MySqlGtidSet:
             for key, intervals in other.sources.items()
             for first, last in intervals
         )
+
+    def restored_on(
+        self, executed: MySqlGtidSet, *, new_sources_from_start: bool = True
+    ) -> MySqlGtidSet:
+        """What to call read already when a stream of another server goes on behind this set.
+
+        What that server executed before the first of this set is taken as read, gaps inside are
+        not, and what it does not have is dropped.
+
+        Args:
+            executed: Of that server.
+            new_sources_from_start: Whether sources this set lacks are read from their first
+                transaction; else what was executed of them is taken as read.
+
+        Source: Flink CDC, GtidUtils.fixRestoredGtidSet and mergeGtidSetInto.
+
+        Examples:
+            >>> a = "3e11fa47-71ca-11e1-9e33-c80aa9429562:"
+            >>> saved = MySqlGtidSet.parse(a + "45-80:83-90")
+            >>> str(saved.restored_on(MySqlGtidSet.parse(a + "1-85"))).removeprefix(a)
+            '1-80:83-85'
+        """
+        found = dict(self.sources)
+        for key, intervals in executed.sources.items():
+            saved = self.sources.get(key)
+            if saved is None:
+                if not new_sources_from_start:
+                    found[key] = intervals
+                continue
+            first = saved[0][0]
+            earlier = [(low, min(high, first)) for low, high in intervals if low < first]
+            cut = [
+                (max(low, a), min(high, b))
+                for low, high in _normal([*earlier, *saved])
+                for a, b in intervals
+                if max(low, a) <= min(high, b)
+            ]
+            found[key] = _normal(cut)
+        return MySqlGtidSet({key: intervals for key, intervals in found.items() if intervals})
 
     def contains_gtid(self, gtid: str) -> bool:
         """Whether one GTID, `uuid[:tag]:number`, is in this set."""
@@ -136,6 +183,10 @@ class MariaDbGtidPosition:
         """The position after one more transaction."""
         return MariaDbGtidPosition({**self.domains, **MariaDbGtidPosition.parse(gtid).domains})
 
+    def with_gtids(self, gtids: Sequence[str]) -> MariaDbGtidPosition:
+        """The position after more transactions, in their order."""
+        return self.with_gtid(",".join(gtids))
+
     def merge(self, other: MariaDbGtidPosition) -> MariaDbGtidPosition:
         """Per domain, the later of both."""
         merged = dict(self.domains)
@@ -168,6 +219,13 @@ GtidPosition = MySqlGtidSet | MariaDbGtidPosition
 def parse_gtids(text: str, *, is_mariadb: bool) -> GtidPosition:
     """GTIDs in the dialect of the server."""
     return MariaDbGtidPosition.parse(text) if is_mariadb else MySqlGtidSet.parse(text)
+
+
+def contains(whole: GtidPosition, part: GtidPosition) -> bool:
+    """Whether `whole` has all of `part`; never, where they are of different dialects."""
+    if isinstance(whole, MySqlGtidSet):
+        return isinstance(part, MySqlGtidSet) and whole.contains(part)
+    return isinstance(part, MariaDbGtidPosition) and whole.contains(part)
 
 
 def _normal(intervals: list[tuple[int, int]]) -> _Intervals:

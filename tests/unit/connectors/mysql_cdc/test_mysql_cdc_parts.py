@@ -24,10 +24,9 @@ from penstock.connectors.mysql_cdc.chunks import (
 )
 from penstock.connectors.mysql_cdc.dispatcher import TableDispatcher
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
-from penstock.connectors.mysql_cdc.ring import ByteRing
 from penstock.connectors.mysql_cdc.row_shape import RowShape
 from penstock.connectors.mysql_cdc.tables import PhysicalTable, check_server, file_order, matches
-from penstock.connectors.mysql_cdc.types import to_declared
+from penstock.connectors.mysql_cdc.types import Shown, to_declared
 from penstock.errors import ConnectorError, DataError, OptionError, ValidationError
 from penstock.types import BOOLEAN, DECIMAL, INT, STRING, TIME, TIMESTAMP, Column, Schema
 from penstock.wire.mysql.binlog_events import BinlogPosition
@@ -35,7 +34,6 @@ from penstock.wire.mysql.column import parse_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from penstock.types import DataType
 
@@ -179,7 +177,7 @@ def test_keys_find_their_chunk() -> None:
 
 
 def dispatcher(*states: int) -> TableDispatcher:
-    return TableDispatcher(RowShape(SCHEMA, {}, TABLE, "UTC"), chunk_map(*states))
+    return TableDispatcher(RowShape(SCHEMA, {}, TABLE, Shown()), chunk_map(*states))
 
 
 KINDS = {"insert": [0], "update": [1, 2], "delete": [3]}
@@ -299,34 +297,18 @@ def test_values_become_the_declared_type(
     value: object, type_: pa.DataType, declared: DataType, expected: object
 ) -> None:
     array = pa.array([value], type_)
-    found = to_declared(array, declared, "UTC", table="t", column="c")
+    found = to_declared(array, declared, Shown(), table="t", column="c")
     assert found.type == declared.arrow()
     assert found.to_pylist() == [expected]
 
 
 def test_a_timestamp_is_shown_in_the_server_zone_and_cut_to_its_precision() -> None:
     array = pa.array([dt.datetime(2024, 1, 1, 0, 0, 1, 234567, dt.UTC)], pa.timestamp("us", "UTC"))
-    found = to_declared(array, TIMESTAMP(3), "Asia/Shanghai", table="t", column="c")
+    found = to_declared(array, TIMESTAMP(3), Shown("Asia/Shanghai"), table="t", column="c")
     assert found.to_pylist() == [dt.datetime(2024, 1, 1, 8, 0, 1, 234000)]  # noqa: DTZ001
 
 
 def test_a_value_that_does_not_fit_names_table_and_column() -> None:
     with pytest.raises(DataError, match="INT") as caught:
-        to_declared(pa.array([2**40]), INT, "UTC", table="shop.t", column="v")
+        to_declared(pa.array([2**40]), INT, Shown(), table="shop.t", column="v")
     assert (caught.value.table, caught.value.column) == ("shop.t", "v")
-
-
-def test_the_ring_spills_to_disk_and_keeps_the_order(tmp_path: Path) -> None:
-    ring = ByteRing(tmp_path / "ring", memory_bytes=10)
-    blocks = [bytes([i]) * 7 for i in range(20)]
-    for block in blocks[:10]:
-        assert ring.put(block)
-    taken = [ring.take() for _ in range(5)]
-    for block in blocks[10:]:
-        ring.put(block)
-    taken += [ring.take() for _ in range(15)]
-    assert taken == blocks
-    assert ring.take() is None
-    ring.close()
-    assert not ring.put(b"x")
-    assert not (tmp_path / "ring").exists()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import Finding, Severity
-from penstock.connectors.mysql_cdc.preflight.variables import first_understood, variables
+from penstock.connectors.mysql_cdc.preflight.variables import variables
+from penstock.connectors.mysql_cdc.replica_ids import connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from penstock.connectors.mysql_cdc.tables import Session
 
-_REPLICAS = ("SHOW REPLICAS", "SHOW REPLICA HOSTS", "SHOW SLAVE HOSTS")
 _EFFECT = "The server drops the older of two connections with one id; both then fail in turn."
 
 
@@ -31,11 +31,10 @@ def findings(session: Session, wanted: tuple[int, int] | None) -> Iterator[Findi
     own = variables(session, "server_id").get("server_id", "")
     if own.isdigit() and first <= int(own) <= last:
         yield _taken(own, "the server itself")
-    rows = first_understood(session, *_REPLICAS) or []
-    for row in rows:
-        if str(row[0]).isdigit() and first <= int(row[0]) <= last:
-            host = str(row[1] or "") or "another reader"
-            yield _taken(str(row[0]), f"a replica that is connected now ({host})")
+    for number, host in connected(session).items():
+        if first <= number <= last:
+            by = f"a replica that is connected now ({host or 'another reader'})"
+            yield _taken(str(number), by)
 
 
 def _taken(number: str, by: str) -> Finding:

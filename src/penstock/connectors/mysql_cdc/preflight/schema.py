@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from penstock.connectors.mysql_cdc.source import MySqlCdcSource
     from penstock.connectors.mysql_cdc.tables import PhysicalTable
+    from penstock.connectors.mysql_cdc.types import Shown
     from penstock.types import Column, DataType
     from penstock.wire.mysql.column import MySqlColumn
 
@@ -63,7 +64,7 @@ def findings(source: MySqlCdcSource, tables: Sequence[PhysicalTable]) -> Iterato
             if column is None:
                 yield _absent(declared, table)
             else:
-                yield from _fit(declared, column, table.full_name, source.zone)
+                yield from _fit(declared, column, table.full_name, source.shown)
         yield from _keys(source, table)
 
 
@@ -95,12 +96,12 @@ def _keys(source: MySqlCdcSource, table: PhysicalTable) -> Iterator[Finding]:
     )
 
 
-def _fit(declared: Column, column: MySqlColumn, table: str, zone: str) -> Iterator[Finding]:
+def _fit(declared: Column, column: MySqlColumn, table: str, shown: Shown) -> Iterator[Finding]:
     kind, text = declared.type, type_text(column)
     what = f'column "{declared.name}" of table "{table}" is {text}, declared {kind.sql()}'
     try:
         empty = pa.array([], column.arrow_type)
-        to_declared(empty, kind, zone, table=table, column=declared.name)
+        to_declared(empty, kind, shown, table=table, column=declared.name)
     except DataError as error:
         yield Finding(
             Severity.ERROR,
