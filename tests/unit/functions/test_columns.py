@@ -30,6 +30,28 @@ def half_up(value: Decimal, scale: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-scale), context=WIDE)
 
 
+# Arrow's own division has these wrong: quotients whose 32-bit words are all ones.
+ALL_ONES = [2**k - 1 for k in range(30, 66)]
+
+
+def test_all_ones_survive_casts_and_rounding() -> None:
+    wanted = [Decimal(value) for value in ALL_ONES]
+    texts: list[object] = [str(value) for value in ALL_ONES]
+    assert run("CAST(s AS DECIMAL(20, 0))", s=(STRING, texts)) == wanted
+    decimals: list[object] = [Decimal(f"{value}.00000000000000001") for value in ALL_ONES]
+    for call in ("CAST(d AS DECIMAL(20, 0))", "FLOOR(d)", "ROUND(d, 0)", "TRUNCATE(d, 0)"):
+        assert run(call, d=(DECIMAL(38, 17), decimals)) == wanted, call
+    assert run("CEIL(d)", d=(DECIMAL(38, 17), decimals)) == [value + 1 for value in wanted]
+
+
+def test_all_ones_survive_division() -> None:
+    divisor = 10**11 + 3
+    dividends: list[object] = [Decimal(value * divisor) for value in ALL_ONES[:20]]
+    divisors: list[object] = [Decimal(divisor)] * 20
+    found = run("a / b", a=(DECIMAL(28, 0), dividends), b=(DECIMAL(12, 0), divisors))
+    assert found == [Decimal(value) for value in ALL_ONES[:20]]
+
+
 def test_quotients_of_decimals_are_rounded_half_up() -> None:
     rng = random.Random(3)
     a = [Decimal(rng.randrange(-(10**9), 10**9)).scaleb(-2) for _ in range(500)]

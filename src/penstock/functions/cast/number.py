@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import DataError
 from penstock.expressions import arrow_type
+from penstock.functions.cast.decimals import narrowed, round_decimals
 from penstock.functions.text import java_float
 from penstock.types import DECIMAL, DataType, TypeRoot
 from penstock.types import coercion as co
@@ -64,10 +65,10 @@ def fit_decimal(array: Any, target: DataType) -> Any:
         return pa.array(values, wanted)
     wide = array.cast(pa.decimal256(76, scale))
     if rounds:
-        wide = pc.round(wide, ndigits=target.scale, round_mode="half_towards_infinity")
+        wide = round_decimals(wide, target.scale, "half_towards_infinity")
     limit = pa.scalar(Decimal(10) ** (target.precision - target.scale), pa.decimal256(76, scale))
     fits = pc.less(pc.abs(wide), limit)
-    return pc.if_else(fits, wide, pa.scalar(None, wide.type)).cast(wanted)
+    return narrowed(pc.if_else(fits, wide, pa.scalar(None, wide.type)), wanted)
 
 
 def unscaled_int64(array: Any) -> Any:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from penstock.errors import DataError
 from penstock.expressions import Literal, arrow_type, broadcast
 from penstock.functions.cast import cast_array, fit_decimal, round_decimal, scaled_half_up, wrap
+from penstock.functions.cast.decimals import divide_decimals, narrowed, round_decimals
 from penstock.functions.registry import map_rows, same, scalar
 from penstock.types import DECIMAL, DOUBLE, DataType, TypeRoot
 from penstock.types import coercion as co
@@ -164,7 +165,7 @@ def _fast_quotient(a: Any, b: Any, types: list[DataType], result: DataType, fram
     divisor = y.cast(pa.decimal256(p2, s2))
     smallest = pa.scalar(Decimal(1).scaleb(-s2), divisor.type)
     safe = pc.if_else(pc.or_kleene(pc.is_null(y), zero), smallest, divisor)
-    quotient = fit_decimal(pc.divide(dividend, safe), result)
+    quotient = fit_decimal(divide_decimals(dividend, safe), result)
     known = pc.and_(pc.is_valid(x), pc.and_(pc.is_valid(y), pc.invert(pc.fill_null(zero, False))))  # noqa: FBT003
     return pc.if_else(known, quotient, pa.scalar(None, quotient.type))
 
@@ -219,8 +220,7 @@ def floor(call: Call, args: list[Any], frame: Frame) -> Any:
     if call.type.root is R.DECIMAL:
         mode = "down" if call.function.name == "FLOOR" else "up"
         array = broadcast(args[0], frame.rows)
-        wide = array.cast(pa.decimal256(76, array.type.scale))
-        return pc.round(wide, ndigits=0, round_mode=mode).cast(arrow_type(call.type))
+        return narrowed(round_decimals(array, 0, mode), arrow_type(call.type))
     return function(args[0])
 
 
@@ -251,10 +251,8 @@ def _round_columns(call: Call, args: list[Any], frame: Frame) -> Any:
     if call.type.root is R.DECIMAL:
         if digits >= array.type.scale:
             return array
-        wide = array.cast(pa.decimal256(76, array.type.scale))
         mode = "towards_zero" if cut else "half_towards_infinity"
-        found = pc.round(wide, ndigits=digits, round_mode=mode)
-        return found.cast(arrow_type(call.type))
+        return narrowed(round_decimals(array, digits, mode), arrow_type(call.type))
     if call.type.root is R.DOUBLE and 0 <= digits <= 15:
         whole, sure = scaled_half_up(array.to_numpy(zero_copy_only=False), digits, cut=cut)
         nulls = np.asarray(array.is_null())
