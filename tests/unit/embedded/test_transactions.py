@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.unit.embedded.load_client import AUTH, Client
+from tests.unit.embedded.load_client import AUTH, Client, make_tables
 
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
 
@@ -299,3 +299,12 @@ def test_nothing_outside_is_read(client: Client, server: EmbeddedStarRocks) -> N
             assert b"root:" not in text
             assert answer.headers.get("X-Evil") is None
             connection.close()
+
+
+def test_a_dropped_database_takes_its_labels_with_it(client: Client) -> None:
+    states(client)
+    client.server.store.drop_database("d")
+    assert client.txn("commit", "PREPARED")["Message"].endswith("Database[d] does not exist.")
+    make_tables(client.server.store)
+    assert client.state("PREPARED") == client.state("VISIBLE") == "UNKNOWN"
+    assert client.txn("begin", "VISIBLE")["Status"] == "OK"

@@ -35,7 +35,15 @@ class Labels:
     def find(self, db: str, label: str) -> Transaction | None:
         """The transaction that has the label, if it is still known."""
         self.expire()
-        return self._by_label.get((db, label))
+        return self._held(db, label)
+
+    def _held(self, db: str, label: str) -> Transaction | None:
+        """Who has the label; a database that was dropped took its labels with it."""
+        with self._lock:
+            held = self._by_label.get((db, label))
+        if held is None or not self._store.has_database(db):
+            return None
+        return held if held.record.db_id == self._store.database(db).db_id else None
 
     def known(self, label: str, db: str) -> Transaction:
         """The transaction as the frontend knows it.
@@ -98,22 +106,21 @@ class Labels:
             ServerError: Another one holds it, or too many run in the database.
         """
         record = transaction.record
-        key = record.db, record.label
         self.expire()
         with self._lock:
-            known = self._by_label.get(key)
+            known = self._held(record.db, record.label)
             if known is not None and known.record.state != "ABORTED":
                 raise ServerError(
                     f"Label [{record.label}] has already been used.",
                     status="LABEL_ALREADY_EXISTS",
                     existing="RUNNING" if known.record.state in RUNNING else "FINISHED",
                 )
-            count = sum(other.db == record.db for other in self.running())
+            count = sum(other.db_id == record.db_id for other in self.running())
             limit = int(self._config.number("max_running_txn_num_per_db"))
             if count >= limit:
-                number = self._store.database(record.db).db_id
                 raise ServerError(
-                    f"current running txns on db {number} is {count}, larger than limit {limit}",
+                    f"current running txns on db {record.db_id} is {count},"
+                    f" larger than limit {limit}",
                     status="ANALYSIS_ERROR",
                 )
             self.keep(transaction)

@@ -286,6 +286,7 @@ class LoadRecord:
     label: str
     db: str
     table: str
+    db_id: int = 0
     user: str = "root"
     state: str = "PREPARE"
     kind: str = "STREAM_LOAD"

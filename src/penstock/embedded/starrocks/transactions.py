@@ -117,6 +117,7 @@ class Transactions:
         if wait:
             self.store.delays.wait("begin")
         record = LoadRecord(self.store.new_txn_id(), label, db, table, user=user, kind=kind)
+        record.db_id = self.store.database(db).db_id
         record.begin_ms = self.store.clock.now_ms()
         record.timeout_ms = int(load_timeout(self.store.frontend_config, timeout) * 1000)
         transaction = Transaction(record, is_multi, idle_ms=int(idle_timeout * 1000))
