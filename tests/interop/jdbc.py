@@ -1,7 +1,4 @@
-"""`make interop-jdbc`: MySQL's and MariaDB's JDBC drivers against the embedded StarRocks.
-
-Needs Java 17 and Maven, which fetches the drivers; no part of `make test`.
-"""
+"""MySQL's and MariaDB's JDBC drivers against the embedded StarRocks; part of `make interop`."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from penstock.embedded.starrocks.server import EmbeddedStarRocks
-from penstock.testing.fetch_servers import servers_dir
+from tests.interop.jars import jdbc_jars
 
-DRIVERS = ("com.mysql:mysql-connector-j:8.4.0", "org.mariadb.jdbc:mariadb-java-client:3.4.1")
+from penstock.embedded.starrocks.server import EmbeddedStarRocks
+
 URLS = (
     "jdbc:mysql://{host}:{port}/?useSSL=false",
     "jdbc:mysql://{host}:{port}/?useSSL=false&useServerPrepStmts=true&cachePrepStmts=true"
@@ -38,24 +35,9 @@ WANTED = (
 )
 
 
-def jars() -> list[Path]:
-    """The drivers, fetched with Maven unless they are at hand."""
-    directory = servers_dir() / "jdbc"
-    directory.mkdir(parents=True, exist_ok=True)
-    found = []
-    for driver in DRIVERS:
-        _, name, version = driver.split(":")
-        jar = directory / f"{name}-{version}.jar"
-        if not jar.exists():
-            command = ["mvn", "-q", "dependency:copy", f"-Dartifact={driver}"]
-            subprocess.run([*command, f"-DoutputDirectory={directory}"], check=True, timeout=600)
-        found.append(jar)
-    return found
-
-
 def main() -> int:
     """Runs the probe with each driver; 1 if a line is missing."""
-    classpath = ":".join(map(str, jars()))
+    classpath = ":".join(map(str, jdbc_jars()))
     probe = str(Path(__file__).with_name("JdbcProbe.java"))
     failed = 0
     with EmbeddedStarRocks(password="pw") as server:

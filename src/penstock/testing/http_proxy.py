@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from penstock.testing.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from penstock.testing.tcp_proxy import ProxiedConnection
 
@@ -39,6 +39,27 @@ class HttpFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that passed, and the status of its answer.
+
+    Args:
+        method: Such as `PUT`.
+        target: Path and query.
+        fields: Header names in lower case and values, in their order.
+        body: What the client sent of it: empty where it was redirected before.
+        status: Of the answer.
+        answer: The answer's body.
+    """
+
+    method: str
+    target: str
+    fields: tuple[tuple[str, str], ...]
+    body: bytes
+    status: int
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Head:
     first: bytes
     lines: tuple[bytes, ...]
@@ -59,6 +80,10 @@ class _Head:
         return int(self.field(b"content-length") or 0)
 
     @property
+    def chunked(self) -> bool:
+        return self.field(b"transfer-encoding").lower() == b"chunked"
+
+    @property
     def status(self) -> int:
         return int(self.first.split()[1])
 
@@ -69,10 +94,17 @@ class HttpProxy(TcpProxy):
     Args:
         upstream_port: The frontend or backend.
         redirects: Ports in `Location` headers that are replaced: real port to a proxy's.
+        record: Told of every request that was answered, on the connection's thread.
     """
 
-    def __init__(self, upstream_port: int, redirects: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        upstream_port: int,
+        redirects: Mapping[int, int] | None = None,
+        record: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self._redirects = dict(redirects or {})
+        self._record = record
         self._faults: deque[HttpFault] = deque()
         self._faults_lock = threading.Lock()
         self.met: list[HttpFault] = []
@@ -120,6 +152,13 @@ class HttpProxy(TcpProxy):
             return False
         connection.upstream.sendall(head.raw)
         answer = None
+        sent = bytearray()
+
+        def forward(block: bytes) -> None:
+            if self._record is not None:
+                sent.extend(block)
+            connection.upstream.sendall(block)
+
         if head.field(b"expect"):
             answer = _read_head(up)
             if answer is None:
@@ -128,14 +167,28 @@ class HttpProxy(TcpProxy):
                 connection.client.sendall(answer.raw)
                 answer = None
         if answer is None:
-            body = head.length // 2 if action == "cut-body" else head.length
-            _copy(client, connection.upstream.sendall, body)
+            if head.chunked:
+                _copy_chunks(client, connection.upstream.sendall, sent)
+            else:
+                body = head.length // 2 if action == "cut-body" else head.length
+                _copy(client, forward, body)
             if action == "cut-body":
                 return False
             answer = _read_head(up)
         if answer is None:
             return False
+        if self._record is not None and not action:
+            return self._recorded(connection, head, bytes(sent), answer, up)
         return self._answer(connection, answer, up, action)
+
+    def _recorded(
+        self, connection: ProxiedConnection, head: _Head, sent: bytes, answer: _Head, up: BinaryIO
+    ) -> bool:
+        text = up.read(answer.length)
+        assert self._record is not None
+        self._record(_exchange(head, sent, answer.status, text))
+        connection.client.sendall(self._redirected(answer).raw + text)
+        return answer.field(b"connection").lower() != b"close"
 
     def _answer(
         self, connection: ProxiedConnection, answer: _Head, up: BinaryIO, action: str
@@ -167,6 +220,15 @@ class HttpProxy(TcpProxy):
         return _Head(answer.first, tuple(move(line) for line in answer.lines))
 
 
+def _exchange(head: _Head, body: bytes, status: int, answer: bytes) -> Exchange:
+    method, target, _ = head.first.decode("latin-1").split(" ", 2)
+    fields = []
+    for line in head.lines:
+        name, _, value = line.decode("utf-8", "replace").partition(":")
+        fields.append((name.strip().lower(), value.strip()))
+    return Exchange(method, target, tuple(fields), body, status, answer)
+
+
 def _read_head(file: BinaryIO) -> _Head | None:
     first = file.readline()
     if not first:
@@ -186,3 +248,15 @@ def _copy(source: BinaryIO, send: object, size: int) -> None:
             raise ConnectionError(message)
         send(block)
         size -= len(block)
+
+
+def _copy_chunks(source: BinaryIO, send: Callable[[bytes], None], data: bytearray) -> None:
+    """Forward a chunked body as it comes; what it holds goes to `data`."""
+    while True:
+        line = source.readline()
+        size = int(line.split(b";")[0], 16)
+        block = source.read(size + 2)
+        data.extend(block[:size])
+        send(line + block)
+        if not size:
+            return
