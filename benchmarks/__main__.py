@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks import datagen, encode, mysql
+from benchmarks import datagen, encode, freshness, mysql
 from benchmarks.decoder import decoder
 from benchmarks.harness import as_json
 
@@ -26,6 +26,7 @@ ALL: dict[str, Benchmark] = {
     "mysql": mysql.snapshot_and_binlog,
     "wide": mysql.wide_rows,
     "decoder": decoder,
+    "freshness": freshness.freshness,
 }
 _HEAD = "| Benchmark | Goal | Median | Min | Max | Unit | Wall s | CPU s | Peak MB |"
 
