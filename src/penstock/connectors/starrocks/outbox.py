@@ -88,6 +88,10 @@ class Outbox:
 
     Args:
         budget: Memory for batches kept besides their copy on disk.
+
+    Attributes:
+        waiting_bytes: Bytes on disk that no label covers.
+        kept_bytes: Bytes on disk.
     """
 
     def __init__(self, budget: MemoryBudget) -> None:
@@ -96,6 +100,7 @@ class Outbox:
         self.appended_through = 0
         self.sealed_through = 0
         self.waiting_bytes = 0
+        self.kept_bytes = 0
         self._segments: deque[Segment] = deque()
         self._covered = 0
         self._cursor = _Cursor()
@@ -116,7 +121,9 @@ class Outbox:
         with self.lock:
             self._acknowledged += settled
             self._segments.extend(segments)
-            self.waiting_bytes += sum(segment.size_bytes for segment in segments)
+            size = sum(segment.size_bytes for segment in segments)
+            self.waiting_bytes += size
+            self.kept_bytes += size
 
     def add(self, segment: Segment, batch: pa.RecordBatch, size_bytes: int, *, keep: bool) -> None:
         """A batch was appended to a segment and takes that many bytes there.
@@ -127,6 +134,7 @@ class Outbox:
             if not self._segments or self._segments[-1] is not segment:
                 self._segments.append(segment)
             self.waiting_bytes += size_bytes
+            self.kept_bytes += size_bytes
             if keep and self._budget.take_if_room(int(batch.nbytes)):
                 self._cached[segment, segment.frame_count - 1] = batch
 
@@ -226,6 +234,7 @@ class Outbox:
             for segment in entry.segments:
                 self._segments.popleft()
                 self._covered -= 1
+                self.kept_bytes -= segment.size_bytes
                 for index in range(segment.frame_count):
                     self._uncache(segment, index)
             self._acknowledged += entry.segments
@@ -256,12 +265,6 @@ class Outbox:
         with self.lock:
             epochs = [e.intent_epoch for e in self.entries if not e.listed]
         return min((epoch for epoch in epochs if epoch is not None), default=None)
-
-    @property
-    def kept_bytes(self) -> int:
-        """Bytes on disk."""
-        with self.lock:
-            return sum(segment.size_bytes for segment in self._segments)
 
     @property
     def visible_epoch(self) -> int:

@@ -65,6 +65,8 @@ class StarRocksWriter:
         self._schema = schema
         self._context = context
         self._options = sink.options
+        self._spool_bytes = sink.options.spool_bytes
+        self._max_bytes = sink.options.max_bytes
         options = sink.options
         self._user_interval = options.is_set(type(options).interval_ms) and not options.adaptive
         self._gate = sink.gate(context)
@@ -127,12 +129,10 @@ class StarRocksWriter:
 
     @property
     def full(self) -> bool:
-        if self._budget.full:
+        # asked of every writer in every round: nothing is looked up that does not change
+        if self._budget.full or self._outbox.kept_bytes >= self._spool_bytes:
             return True
-        kept = self._outbox.kept_bytes
-        if kept >= self._options.spool_bytes:
-            return True
-        if self._outbox.waiting_bytes < self._options.max_bytes:
+        if self._outbox.waiting_bytes < self._max_bytes:
             return False
         # Rows the target does not take now wait on disk, so that no other table waits for them;
         # rows that only wait for their turn slow the source down.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.store import Store
 
 
+_LOOK_MS = 10
+
+
 class Labels:
     """Transactions by database and label; safe for use from many threads.
 
@@ -31,6 +34,7 @@ class Labels:
         self._abort = abort
         self._lock = threading.RLock()
         self._by_label: dict[tuple[str, str], Transaction] = {}
+        self._looked_ms = 0
 
     def find(self, db: str, label: str) -> Transaction | None:
         """The transaction that has the label, if it is still known."""
@@ -136,7 +140,11 @@ class Labels:
         """Abort what is over its time, forget labels beyond their retention."""
         now = self._clock.now_ms()
         with self._lock:
-            for transaction in list(self._by_label.values()):
+            # every request comes by here, and there may be thousands of labels
+            due = abs(now - self._looked_ms) >= _LOOK_MS
+            if due:
+                self._looked_ms = now
+            for transaction in list(self._by_label.values()) if due else ():
                 reason = self._overdue(transaction, now)
                 if reason and transaction.lock.acquire(blocking=False):
                     try:

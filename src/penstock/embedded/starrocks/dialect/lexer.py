@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from penstock.embedded.starrocks.dialect.failure import syntax_error
@@ -22,6 +23,8 @@ _PATTERN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# characters; longer texts are not kept
+_SHORT: Final = 16_384
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 
 
@@ -59,6 +62,16 @@ def quote_name(name: str) -> str:
 
 def tokenize(text: str) -> list[Token]:
     """All tokens of a text, without blanks and comments; the last one is of kind `end`."""
+    return list(_recent_tokens(text)) if len(text) < _SHORT else _tokens(text)
+
+
+@lru_cache(maxsize=256)
+def _recent_tokens(text: str) -> tuple[Token, ...]:
+    """A statement is looked at more than once, and clients send the same ones again."""
+    return tuple(_tokens(text))
+
+
+def _tokens(text: str) -> list[Token]:
     tokens: list[Token] = []
     for match in _PATTERN.finditer(text):
         kind, raw = match.lastgroup, match.group()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
 
-_OPS = {"0": 0, "upsert": 0, "1": 1, "delete": 1}
+# made once: of values without a type Arrow asks Python for optional modules, each time anew
+_DELETES = pa.array(["1", "delete"], pa.string())
+_KNOWN_OPS = pa.array(["0", "upsert", "1", "delete"], pa.string())
 Fields = dict[str, pa.Array]
 
 
@@ -143,7 +145,7 @@ def _mask(values: Any) -> Any:
 def _ops(values: pa.Array) -> tuple[pa.Array, Any]:
     """`__op` values as 0 and 1, and a mask of wrong ones if there are any."""
     texts = pc.utf8_lower(values.cast(pa.string()))
-    deletes = pc.is_in(texts, pa.array(["1", "delete"]))
-    known = pc.is_in(texts, pa.array(list(_OPS)))
+    deletes = pc.is_in(texts, _DELETES)
+    known = pc.is_in(texts, _KNOWN_OPS)
     wrong = None if pc.all(known).as_py() is not False else ~_mask(known)
     return pc.cast(deletes, pa.int8()), wrong

@@ -157,7 +157,7 @@ class Queries:
 
     def translate(self, text: str) -> str:
         """The statement for DuckDB."""
-        return to_duckdb(parse(_spelled(text)), self.facts(), self.resolve)
+        return to_duckdb(_spelled(text), self.facts(), self.resolve)
 
     def select(self, text: str) -> Rows:
         """Runs a query."""
@@ -165,9 +165,10 @@ class Queries:
 
     def arrow(self, text: str) -> pa.Table:
         """Runs a query; columns have the names the user gave and types MySQL knows."""
-        tree: Any = parse(_spelled(text))
+        spelled = _spelled(text)
+        tree: Any = parse(spelled)
         self._counts_rows = _ROW_COUNTS.search(text) is not None
-        relation = self.cursor.sql(to_duckdb(tree, self.facts(), self.resolve))
+        relation = self.cursor.sql(to_duckdb(spelled, self.facts(), self.resolve))
         kinds = [str(kind) for kind in relation.types]
         table: pa.Table = relation.to_arrow_table()
         projections = tree.expressions if isinstance(tree, exp.Select) else []

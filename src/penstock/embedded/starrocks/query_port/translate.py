@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlglot import exp
 
@@ -103,22 +103,61 @@ class SessionFacts:
         return exp.Literal.string(value)
 
 
-def to_duckdb(tree: exp.Expression, facts: SessionFacts, resolve: Callable[[str, str], str]) -> str:
+class _Translation(NamedTuple):
+    """A query in DuckDB's dialect, for as long as its tables are these.
+
+    Args:
+        tables: DuckDB's text of each (database, table) in it.
+        sql: The query.
+    """
+
+    tables: dict[tuple[str, str], str]
+    sql: str
+
+
+_MOST_KEPT: Final = 512
+_kept: dict[str, _Translation] = {}
+
+
+def to_duckdb(text: str, facts: SessionFacts, resolve: Callable[[str, str], str]) -> str:
     """The query in DuckDB's dialect.
 
     Args:
-        tree: From `parse`; not changed.
+        text: The query; what it becomes is kept, since clients ask the same again and again.
         facts: The session's variables and constant functions.
         resolve: Gives DuckDB's text for a (database, table); raises if there is none.
+
+    Raises:
+        QueryError: The text is not understood.
     """
-    tree = tree.copy()
+    kept = _kept.get(text)
+    # asked each time, since it also checks what the user may read
+    if kept is not None and all(resolve(*name) == found for name, found in kept.tables.items()):
+        return kept.sql
+    tree = parse(text).copy()
+    tables = _name_tables(tree, resolve)
+    constant = _fill_in(tree, facts)
+    sql = str(rewrite(tree).sql(dialect="duckdb"))
+    if constant:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[text] = _Translation(tables, sql)
+    return sql
+
+
+def _name_tables(
+    tree: exp.Expression, resolve: Callable[[str, str], str]
+) -> dict[tuple[str, str], str]:
+    """Puts DuckDB's names in place of the tables'."""
+    found: dict[tuple[str, str], str] = {}
     ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier):
             continue
         if not table.db and table.name.lower() in ctes:
             continue
-        reference = exp.to_table(resolve(table.db, table.name), dialect="duckdb")
+        physical = found[table.db, table.name] = resolve(table.db, table.name)
+        reference = exp.to_table(physical, dialect="duckdb")
         reference.set(
             "alias",
             table.args.get("alias")
@@ -132,12 +171,21 @@ def to_duckdb(tree: exp.Expression, facts: SessionFacts, resolve: Callable[[str,
         if column.args.get("db"):
             column.set("db", None)
             column.set("catalog", None)
+    return found
+
+
+def _fill_in(tree: exp.Expression, facts: SessionFacts) -> bool:
+    """Puts values in place of variables and constant functions; whether there were none."""
+    constant = True
     for node in list(tree.find_all(exp.SessionParameter, exp.Parameter)):
+        constant = False
         node.replace(facts.variable(node.name))
     for node in list(tree.find_all(exp.Func)):
         name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
         if name == "SLEEP":
+            constant = False
             node.replace(exp.convert(facts.sleep(node)))
         elif name in facts.functions:
+            constant = False
             node.replace(exp.convert(facts.functions[name]))
-    return str(rewrite(tree).sql(dialect="duckdb"))
+    return constant
