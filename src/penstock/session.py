@@ -102,7 +102,9 @@ class Session:
             yield self.execute(statement)
 
     def plan(self, statement: ast.Statement) -> PhysicalPlan | None:
-        """The job a statement would start; None where it starts none. Touches no network.
+        """The job a statement would start; None where it starts none.
+
+        Of the network it touches what catalogs' servers tell of their tables.
 
         Raises:
             SqlError, OptionError: The statement is wrong or not supported.
@@ -116,22 +118,23 @@ class Session:
     def explain_script(self, text: str) -> Iterator[Explained]:
         """What the jobs of a script would do; runs its declarations, starts nothing.
 
+        Asks the servers of catalogs for definitions of tables, and changes nothing there.
+
         Raises:
             PenstockError: The text does not parse, or a statement is wrong.
         """
-        for statement in parse_script(text).with_sets_folded():
-            plan = self.plan(statement)
-            if plan is None:
-                self.execute(statement)
-                continue
-            yield Explained(
-                plan.name,
-                statement.text,
-                statement.span.start,
-                physical_text(plan, changes=True),
-                plan_trees(plan),
-                plan_ends(plan),
-            )
+        with self.catalog.rehearsal():
+            for statement in parse_script(text).with_sets_folded():
+                plan = self._rehearse(statement)
+                if plan is not None:
+                    yield _explained(plan, statement)
+
+    def _rehearse(self, statement: ast.Statement) -> PhysicalPlan | None:
+        try:
+            return self._executor.rehearse(statement)
+        except OptionError as error:
+            error.at(statement.span)
+            raise
 
     def execute(self, statement: ast.Statement) -> StatementResult:
         """Run one statement; between BEGIN STATEMENT SET and END, INSERTs are gathered.
@@ -166,3 +169,14 @@ class Session:
         except OptionError as error:
             error.at(statement.span)
             raise
+
+
+def _explained(plan: PhysicalPlan, statement: ast.Statement) -> Explained:
+    return Explained(
+        plan.name,
+        statement.text,
+        statement.span.start,
+        physical_text(plan, changes=True),
+        plan_trees(plan),
+        plan_ends(plan),
+    )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RUN_HERE = {"quickstart.sql", "five_tables.sql", "shards.sql", "shop.sql"}
+RUN_HERE = {"catalogs.sql", "quickstart.sql", "five_tables.sql", "shards.sql", "shop.sql"}
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,40 @@ def test_five_tables_are_copied_and_followed(
 
     run_until("five_tables.sql", done, tmp_path, servers)
     assert changed
+
+
+def test_catalogs_need_no_declarations(
+    tmp_path: Path, servers: dict[str, str], source: Any, target: Any
+) -> None:
+    demo_shop.create_source(source, 500)
+    target.execute("DROP DATABASE IF EXISTS shop_copy")
+    pairs = {
+        "SELECT * FROM shop.customers": "SELECT * FROM shop_copy.customers",
+        "SELECT id, customer_id, amount, DATE(ordered_at) FROM shop.orders"
+        " WHERE status = 'paid'": "SELECT * FROM shop_copy.paid_orders",
+        "SELECT `编号`, `名称`, `价格` FROM shop.`商品`": "SELECT * FROM shop_copy.goods",
+    }
+    changed = False
+
+    def done() -> bool:
+        nonlocal changed
+        try:
+            equal = all(rows(source, here) == rows(target, there) for here, there in pairs.items())
+        except pymysql.Error:
+            return False  # not yet created
+        if equal and not changed:
+            changed = True
+            source.execute("UPDATE shop.orders SET status = 'paid' WHERE status = 'open'")
+            source.execute("DELETE FROM shop.customers WHERE id < 10")
+            return False
+        return equal
+
+    run_until("catalogs.sql", done, tmp_path, servers)
+    assert changed
+    target.execute("SHOW CREATE TABLE shop_copy.paid_orders")
+    made = target.fetchone()[1]
+    assert "PRIMARY KEY(`id`)" in made
+    assert "BUCKETS 2" in made
 
 
 def test_shards_come_together(

@@ -5,7 +5,7 @@ the tables of their servers. Called by planner and backends.
 """
 
 from penstock.catalog.face import Catalog
-from penstock.catalog.served import new_table
+from penstock.catalog.served import as_sink, new_table
 from penstock.catalog.store import DEFAULT_CATALOG, DEFAULT_DATABASE, CatalogStore, TablePath
 from penstock.catalog.table import CatalogColumn, CatalogTable, CatalogView, ColumnKind
 
@@ -19,5 +19,6 @@ __all__ = [
     "CatalogView",
     "ColumnKind",
     "TablePath",
+    "as_sink",
     "new_table",
 ]

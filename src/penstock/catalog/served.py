@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from penstock.catalog.table import CatalogColumn, CatalogTable, CatalogView, ColumnKind
@@ -105,11 +106,11 @@ class ServedCatalog:
         table, writer = self._checked(entry), self._writer("CREATE TABLE")
         maker = writer.maker(database, name)
         new = new_table(table)
-        maker.design(new)
+        design = maker.design(new)
         key = (database, name)
         kept = maker.sink_options(table.options)
         if self._rehearsing():
-            self._pending[key] = self._expected(maker, table)
+            self._pending[key] = replace(as_sink(table, maker), design=design)
             return
         maker.create(new)
         self._forget(database, name)
@@ -198,18 +199,23 @@ class ServedCatalog:
             )
         return entry
 
-    def _expected(self, maker: TableMaker, table: CatalogTable) -> CatalogTable:
-        """The table as later statements of a rehearsal see it."""
-        from dataclasses import replace
 
-        types = {c.name: c.type for c in maker.adapted(table.physical_schema()).columns}
-        columns = tuple(replace(c, type=types[c.name]) for c in table.columns)
-        return replace(table, columns=columns, options=maker.sink_options(table.options))
+def as_sink(table: CatalogTable, maker: TableMaker) -> CatalogTable:
+    """A declared table as rows are written to it, once its server has it."""
+    types = {c.name: c.type for c in maker.adapted(table.physical_schema()).columns}
+    columns = tuple(replace(c, type=types.get(c.name, c.type)) for c in table.columns)
+    return replace(table, columns=columns, options=maker.sink_options(table.options))
 
 
 def new_table(table: CatalogTable) -> NewTable:
     """What a server is asked to make for a declaration."""
     distribution = table.declared.distribution if table.declared is not None else None
+    if distribution is not None and distribution.kind == "RANGE":
+        raise UnsupportedFeatureError(
+            "unsupported: DISTRIBUTED BY RANGE",
+            distribution.span,
+            hint="Use DISTRIBUTED BY HASH (...).",
+        )
     return NewTable(
         table.physical_schema(),
         dict(table.options),

@@ -12,6 +12,7 @@ from penstock.types import Column, Schema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from penstock.connectors.base import TableDesign
     from penstock.errors import Span
     from penstock.sql import tree as ast
     from penstock.types import DataType
@@ -67,7 +68,8 @@ class CatalogColumn:
 class CatalogTable:
     """A table: columns, key, options. Options are text; connectors read them when it is used.
 
-    `declared` is the statement that made it, so that messages can point there.
+    `declared` is the statement that made it, so that messages can point there; `design` says how it
+    is created at its server before rows are written, and is None where it is there.
     """
 
     columns: tuple[CatalogColumn, ...]
@@ -79,6 +81,7 @@ class CatalogTable:
     comment: str | None = None
     temporary: bool = False
     declared: ast.CreateTable | None = field(default=None, compare=False, repr=False)
+    design: TableDesign | None = field(default=None, compare=False, repr=False)
 
     @property
     def span(self) -> Span | None:

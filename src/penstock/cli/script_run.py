@@ -89,6 +89,12 @@ class ScriptJobs:
             self.local = self._open(plan.settings)
         return self.local.submit(plan)
 
+    def resumes(self, settings: Mapping[str, str]) -> bool:
+        """Whether the jobs go on from a state directory; opens it."""
+        if self.local is None:
+            self.local = self._open(settings)
+        return self.local.resumed is not None
+
     def _say(self, text: str) -> None:
         if self._announce:
             click.echo(f"[INFO] {text}", err=True)
@@ -194,7 +200,11 @@ def may_resume(text: str) -> bool:
         ParseError: The text does not parse.
     """
     writes = (ast.Insert, ast.StatementSet, ast.BeginStatementSet)
-    return any(isinstance(statement, writes) for statement in parse_script(text).statements)
+    return any(
+        isinstance(found, writes)
+        or (isinstance(found, ast.CreateTable) and found.query is not None)
+        for found in parse_script(text).statements
+    )
 
 
 def run_script(

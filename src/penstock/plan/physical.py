@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.changelog import ChangelogMode
 
 if TYPE_CHECKING:
-    from penstock.connectors.base import Sink, Source
+    from penstock.connectors.base import Sink, Source, TableDesign
     from penstock.errors import Span
     from penstock.operators import OperatorSpec
     from penstock.types import Schema
@@ -67,6 +67,7 @@ class SinkNode:
         input: Where its rows come from.
         connector: Value of its 'connector' option, "" for results shown to the user.
         span: Where the script declares the table.
+        design: How the table is created before rows are written; None where it is there.
     """
 
     sink_id: str
@@ -76,6 +77,7 @@ class SinkNode:
     input: PlanNode
     connector: str = ""
     span: Span | None = field(default=None, compare=False)
+    design: TableDesign | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,11 @@ def _end(node: SourceNode | SinkNode, runs: object) -> dict[str, Any]:
     describe = find_connector(node.connector).describe if node.connector else None
     facts: Mapping[str, str] = describe(runs) if describe is not None else {}
     mode = node.mode if isinstance(node, SourceNode) else node_changes(node.input)
+    design = node.design if isinstance(node, SinkNode) else None
+    created = {"ddl": design.ddl, "notes": list(design.notes)} if design is not None else None
     return {
         "table": node.table,
+        "created": created,
         "connector": node.connector or "(none)",
         "changelog_mode": changes_text(mode),
         "columns": [{"name": c.name, "type": c.type.sql()} for c in node.schema.columns],

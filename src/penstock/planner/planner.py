@@ -11,13 +11,13 @@ from penstock.clock import Clock, SystemClock
 from penstock.connectors.base import Sink, TableDescriptor
 from penstock.errors import PenstockError, ValidationError, nearest
 from penstock.expressions import Call, Expr, InputRef, Literal
-from penstock.functions.resolve import implicit_cast
+from penstock.functions.resolve import implicit_cast, resolve_cast
 from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.queries import QueryBinder
-from penstock.planner.bind.scope import Scope, ScopeColumn
+from penstock.planner.bind.scope import Scope, ScopeColumn, refused_column
 from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
 from penstock.planner.relation import Relation, node_name
 from penstock.planner.rules.read_less import read_less
@@ -91,6 +91,34 @@ class Planner:
                 sink_id = f"{node.sink_id}_{count - 1}"
                 node = replace(node, sink_id=sink_id)
             sinks.append(node)
+        return self._job(sinks, binder)
+
+    def fill(self, statement: ast.Insert, path: TablePath, table: CatalogTable) -> PhysicalPlan:
+        """The job that fills a table which may not be there yet, for CREATE TABLE AS.
+
+        Args:
+            statement: The INSERT it stands for.
+            path: The table's.
+            table: The table; a TIME for which it has a text is cast to it.
+
+        Raises:
+            SqlError, OptionError: The query is wrong or not supported.
+        """
+        binder = QueryBinder(self.catalog, self.settings, self.clock)
+        relation = binder.query(statement.query)
+        exprs: list[Expr] = []
+        for index, (column, name) in enumerate(
+            zip(relation.columns, statement.columns, strict=True)
+        ):
+            ref = InputRef(index=index, name=column.name, type=column.type)
+            target = table.column(name)
+            assert target is not None
+            as_text = column.type.root is TypeRoot.TIME and target.type is not None
+            exprs.append(resolve_cast(ref, target.type) if as_text and target.type else ref)
+        relation = relation.project(exprs, [column.name for column in relation.columns])
+        return self._job([self._write(binder, statement, path, table, relation)], binder)
+
+    def _job(self, sinks: Sequence[SinkNode], binder: QueryBinder) -> PhysicalPlan:
         default = "insert-into_" + ",".join(sink.table for sink in sinks)
         return PhysicalPlan(
             self.settings.get("pipeline.name") or default,
@@ -117,6 +145,16 @@ class Planner:
         path, entry = self.catalog.get(statement.table, statement.span)
         if isinstance(entry, CatalogView):
             raise ValidationError(f"cannot insert into view '{path}'", statement.span)
+        return self._write(binder, statement, path, entry, binder.query(statement.query))
+
+    def _write(
+        self,
+        binder: QueryBinder,
+        statement: ast.Insert,
+        path: TablePath,
+        entry: CatalogTable,
+        relation: Relation,
+    ) -> SinkNode:
         options = hinted(entry.options, statement.hints, self.settings)
         connector = connector_of(path, entry, options, statement.span)
         if connector.sink is None:
@@ -125,7 +163,7 @@ class Planner:
                 statement.span,
                 code="no-sink",
             )
-        relation = self._targeted(binder.query(statement.query), statement, path, entry)
+        relation = self._targeted(relation, statement, path, entry)
         schema = entry.sink_schema()
         descriptor = TableDescriptor(
             str(path),
@@ -142,7 +180,9 @@ class Planner:
         binder.notes += option_notes(path, connector, options)
         accepted = connector.sink_mode(descriptor), connector.sink_mode_hint
         node = self._sink_input(relation, schema, path, accepted, statement)
-        return SinkNode(str(path), str(path), sink, schema, node, connector.name, entry.span)
+        return SinkNode(
+            str(path), str(path), sink, schema, node, connector.name, entry.span, entry.design
+        )
 
     def _targeted(
         self, relation: Relation, statement: ast.Insert, path: TablePath, table: CatalogTable
@@ -155,6 +195,8 @@ class Planner:
         static = {
             name: bind(value, Scope()) for name, value in statement.partition if value is not None
         }
+        for name, reason in () if statement.columns else table.refused():
+            raise refused_column(name, reason, statement.span)
         targets = list(statement.columns) or [n for n in schema.names if n not in static]
         for name in (*targets, *static):
             if schema.index_of(name) is None:

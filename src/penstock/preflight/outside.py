@@ -7,7 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from penstock.connectors.base import Finding, Inspection, OutsideTable, find_connector
+from penstock.connectors.base import (
+    MISSING_TABLE,
+    Finding,
+    Inspection,
+    OutsideTable,
+    Severity,
+    find_connector,
+)
 from penstock.errors import PenstockError
 from penstock.plan import SinkNode, SourceNode, TransformNode
 
@@ -85,6 +92,8 @@ def _look_at_server(looks: list[Look]) -> None:
             inspection.connect()
             if index == 0:
                 one.findings += _run(inspection.server_checks(), inspection.place)
+            if _is_created(one):
+                continue
             one.findings += _run(inspection.table_checks(), inspection.place)
             _read_tables(one)
         except PenstockError as error:
@@ -93,6 +102,25 @@ def _look_at_server(looks: list[Look]) -> None:
             return
         finally:
             inspection.close()
+
+
+def _is_created(one: Look) -> bool:
+    """Whether the script creates the table; says how."""
+    design = one.node.design if isinstance(one.node, SinkNode) else None
+    if design is None:
+        return False
+    try:
+        one.inspection.tables()
+    except PenstockError as error:
+        if error.code != MISSING_TABLE:
+            raise
+        message = f"target of '{one.node.table}' is created when the script runs"
+        cause = "\n".join((*design.notes, design.ddl))
+        one.findings.append(
+            Finding(Severity.NOTE, "table-created", message, cause, place=one.inspection.place)
+        )
+        return True
+    return False
 
 
 def _read_tables(one: Look) -> None:

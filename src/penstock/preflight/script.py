@@ -59,24 +59,27 @@ def read_script(text: str, settings: Mapping[str, str]) -> ReadScript:
     """Run the declarations of a script and plan its jobs, going on after each mistake."""
     read = ReadScript(settings=[GivenSetting(k, v) for k, v in settings.items()])
     session = LocalExecutor(_admitted(settings, read.failures))
+    with session.catalog.rehearsal():
+        _read_statements(text, session, read)
+        read.tables = declared_tables(session)
+    read.local_settings = session.settings
+    return read
+
+
+def _read_statements(text: str, session: LocalExecutor, read: ReadScript) -> None:
     lost: set[str] = set()
     for statement in _statements(text, read.failures, lost):
         if isinstance(statement, ast.Set) and statement.key is not None:
             read.settings.append(GivenSetting(statement.key, statement.value or "", statement.span))
         try:
-            plan = session.plan(statement)
+            plan = session.rehearse(statement)
             if plan is not None:
                 read.plans.append(plan)
-            else:
-                session.execute(statement)
         except PenstockError as error:
             if _new(error, lost):
                 read.failures.append(error.at(statement.span))
             if isinstance(statement, _DECLARATIONS):
                 lost.add(statement.name[-1])
-    read.tables = declared_tables(session)
-    read.local_settings = session.settings
-    return read
 
 
 def declared_tables(session: LocalExecutor) -> dict[str, CatalogTable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.backends.local.collect import CollectSink
@@ -10,12 +10,14 @@ from penstock.backends.local.result import (
     JobHandle,
     JobSubmitter,
     ResultKind,
+    ResumingSubmitter,
     StatementResult,
     ok,
     strings,
 )
 from penstock.backends.local.settings import admit, current_name
 from penstock.backends.local.statements import catalogs, ddl
+from penstock.backends.local.statements.create_as import create_as
 from penstock.backends.local.statements.show import describe, show, show_create
 from penstock.catalog import CatalogStore
 from penstock.changelog import ChangelogBatch, RowKind
@@ -88,6 +90,8 @@ class LocalExecutor:
                 return self._set(node)
             case ast.Reset():
                 return self._reset(node)
+            case ast.CreateTable() if node.query is not None:
+                return self._create_as(node)
             case ast.CreateTable():
                 return ddl.create_table(node, catalog, self.planner)
             case ast.CreateView():
@@ -171,7 +175,9 @@ class LocalExecutor:
         return ok(f"ADD JAR '{node.path}' has no effect here: connectors are built in")
 
     def plan(self, node: ast.Statement) -> PhysicalPlan | None:
-        """The job a statement would start; None where it starts none. Touches no network.
+        """The job a statement would start; None where it starts none.
+
+        Of the network it touches what catalogs' servers tell of their tables.
 
         Raises:
             SqlError, OptionError: The statement is wrong or not supported.
@@ -183,9 +189,35 @@ class LocalExecutor:
                 return self.planner.inserts(node.inserts)
             case ast.QueryStatement():
                 return self.planner.collect(node.query, CollectSink())
+            case ast.CreateTable() if node.query is not None:
+                return create_as(node, self.catalog, self.planner).plan
             case ast.Explain():
                 return self.plan(node.statement)
         return None
+
+    def rehearse(self, node: ast.Statement) -> PhysicalPlan | None:
+        """The job a statement would start, where it starts one; else its effect, servers apart.
+
+        Only in a rehearsal of the catalog; later statements see what this one would make.
+
+        Raises:
+            PenstockError: The statement is wrong, or a catalog's server could not be asked.
+        """
+        assert self.catalog.rehearsing
+        if isinstance(node, ast.CreateTable) and node.query is not None:
+            return create_as(node, self.catalog, self.planner).rehearse(self.catalog)
+        plan = self.plan(node)
+        if plan is None:
+            self.execute(node)
+        return plan
+
+    def _create_as(self, node: ast.CreateTable) -> StatementResult:
+        made = create_as(node, self.catalog, self.planner)
+        submitter = self._submitter()
+        resumes = isinstance(submitter, ResumingSubmitter) and submitter.resumes(self.settings)
+        messages = made.create(self.catalog, resumes=resumes)
+        result = self._job(made.plan)
+        return replace(result, messages=(*messages, *result.messages))
 
     def _planned(self, node: ast.Statement) -> PhysicalPlan:
         plan = self.plan(node)
@@ -228,11 +260,14 @@ class LocalExecutor:
         return tuple(f"[INFO] {note}" for note in new)
 
     def _submit(self, plan: PhysicalPlan) -> JobHandle:
+        return self._submitter().submit(plan)
+
+    def _submitter(self) -> JobSubmitter:
         if self.submitter is None:
             raise JobError(
                 "this session cannot start jobs", hint="Give it a submitter, or use `penstock run`."
             )
-        return self.submitter.submit(plan)
+        return self.submitter
 
 
 def _rows(sink: CollectSink, job: JobHandle) -> Iterator[tuple[Any, ...]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.types import STRING, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from penstock.plan import PhysicalPlan
 
@@ -40,6 +40,14 @@ class JobSubmitter(Protocol):
 
     def submit(self, plan: PhysicalPlan) -> JobHandle:
         """Start the plan; returns at once."""
+
+
+@runtime_checkable
+class ResumingSubmitter(JobSubmitter, Protocol):
+    """Starts jobs that may go on from where an earlier run has stopped."""
+
+    def resumes(self, settings: Mapping[str, str]) -> bool:
+        """Whether the jobs of these settings do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from penstock.connectors.base.catalog import (
 from penstock.connectors.base.connector import Connector, TableDescriptor
 from penstock.connectors.base.immediate import ImmediateWriter
 from penstock.connectors.base.inspection import (
+    MISSING_TABLE,
     Finding,
     Inspection,
     KeyModel,
@@ -51,6 +52,7 @@ from penstock.connectors.base.source import (
 )
 
 __all__ = [
+    "MISSING_TABLE",
     "CatalogType",
     "CatalogWriter",
     "Committable",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from penstock.errors import PenstockError, Span
 
 
+MISSING_TABLE = "missing-table"
+"""Code of the error that says that a table is not there."""
+
+
 class Severity(Enum):
     """How bad a finding is: an error stops the job, a warning surprises, a note informs."""
 

@@ -11,6 +11,7 @@ from penstock.connectors.base.sql_table import (
     SqlTableSource,
     describe_source,
 )
+from penstock.connectors.starrocks.catalog.maker import StarRocksMaker
 from penstock.connectors.starrocks.describe import describe
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.preflight import StarRocksInspection
@@ -47,6 +48,7 @@ CONNECTOR = Connector(
     " or set 'sink.ignore-delete' = 'true' to keep deleted rows.",
     inspection=_inspection,
     describe=_describe,
+    maker=StarRocksMaker.of_sink,
 )
 
 __all__ = ["CONNECTOR"]

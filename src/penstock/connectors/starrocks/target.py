@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import CLIENT
 
+from penstock.connectors.base import MISSING_TABLE
 from penstock.connectors.starrocks.types import is_writable, types_match
 from penstock.errors import ConnectorError, ValidationError, nearest
 
@@ -191,14 +192,14 @@ def read_columns(connection: TargetConnection, database: str, table: str) -> lis
         return columns
     # Some shared-data clusters leave COLUMN_KEY empty; deletes would be lost without a word.
     # (flink-connector-starrocks, issue 364)
-    keys = _primary_key_of(connection, database, table)
+    keys = configured_key(connection, database, table)
     return [
         TargetColumn(column.name, column.type, "PRI") if column.name.lower() in keys else column
         for column in columns
     ]
 
 
-def _primary_key_of(connection: TargetConnection, database: str, table: str) -> set[str]:
+def configured_key(connection: TargetConnection, database: str, table: str) -> set[str]:
     """Lower-case names of the primary key's columns, as the table's configuration has them."""
     rows = connection.query(_KEY, (database, table))
     if not rows or not str(rows[0][0]).upper().startswith("PRI"):
@@ -210,7 +211,7 @@ def missing_table(database: str, table: str) -> ValidationError:
     """There is no such target, or the account does not see it."""
     return ValidationError(
         f'table "{database}.{table}" does not exist in StarRocks',
-        code="missing-table",
+        code=MISSING_TABLE,
         detail="Couldn't get the sink table's column info.",
         hint="Create the table in StarRocks first, and grant SELECT and INSERT on it.",
     )

@@ -107,5 +107,5 @@ def refused_column(name: str, reason: str, span: Span | None) -> ValidationError
         span,
         code="unsupported-type",
         detail=f"{reason}.",
-        hint="Name the other columns instead of '*'.",
+        hint="Leave it out: name the other columns.",
     )

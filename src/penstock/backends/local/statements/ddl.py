@@ -13,12 +13,15 @@ from penstock.catalog import (
     CatalogView,
     ColumnKind,
     TablePath,
+    new_table,
 )
 from penstock.errors import UnsupportedFeatureError, ValidationError
+from penstock.planner.bind.scope import refused_column
 from penstock.sql import tree as ast
 from penstock.types import Column, Schema
 
 if TYPE_CHECKING:
+    from penstock.connectors.base import TableDesign
     from penstock.errors import Span
     from penstock.planner import Planner
     from penstock.types import DataType
@@ -30,7 +33,12 @@ def _type(spec: ast.TypeSpec) -> DataType:
     return spec.type
 
 
-def _column(node: ast.ColumnDefinition) -> CatalogColumn:
+def column_of(node: ast.ColumnDefinition) -> CatalogColumn:
+    """The column of a definition.
+
+    Raises:
+        SqlError: It has a type or a constraint that is not supported.
+    """
     match node:
         case ast.PhysicalColumn():
             if node.unique:
@@ -56,7 +64,7 @@ def _column(node: ast.ColumnDefinition) -> CatalogColumn:
     raise UnsupportedFeatureError("unsupported: column list without types", node.span)
 
 
-def _checked(table: CatalogTable, span: Span, key: ast.KeyConstraint | None) -> CatalogTable:
+def checked(table: CatalogTable, span: Span, key: ast.KeyConstraint | None) -> CatalogTable:
     """The table with its key NOT NULL; refuses what cannot be."""
     seen: set[str] = set()
     for column in table.columns:
@@ -91,17 +99,27 @@ def _checked(table: CatalogTable, span: Span, key: ast.KeyConstraint | None) -> 
 
 
 def create_table(node: ast.CreateTable, catalog: CatalogStore, planner: Planner) -> StatementResult:
-    """CREATE TABLE, also with LIKE."""
-    if node.query is not None:
-        raise UnsupportedFeatureError("unsupported: CREATE TABLE AS", node.query.span)
+    """CREATE TABLE, also with LIKE; in a server's catalog it is created there."""
     path = catalog.path(node.name)
     if catalog.exists(path, temporary=node.temporary) and node.if_not_exists:
         return ok()
+    table = declared_table(node, tuple(column_of(column) for column in node.columns))
+    maker = None if node.temporary else catalog.maker(path, node.span)
+    if node.like is not None:
+        table = _like(table, node.like, catalog, with_options=maker is None)
+    table = checked(table, node.span, node.primary_key)
+    planner.column_types(path, table)
+    catalog.put(path, table, replace=node.or_replace, span=node.span)
+    return ok(*design_notes(path, maker.design(new_table(table)) if maker is not None else None))
+
+
+def declared_table(node: ast.CreateTable, columns: tuple[CatalogColumn, ...]) -> CatalogTable:
+    """The table of a declaration, with these columns; not yet checked."""
     key = node.primary_key
     if node.unique_keys:
         raise ValidationError("UNIQUE constraint is not supported yet", node.unique_keys[0].span)
-    table = CatalogTable(
-        tuple(_column(column) for column in node.columns),
+    return CatalogTable(
+        columns,
         key.columns if key else (),
         (key.name or "") if key else "",
         node.watermarks,
@@ -111,12 +129,13 @@ def create_table(node: ast.CreateTable, catalog: CatalogStore, planner: Planner)
         node.temporary,
         node,
     )
-    if node.like is not None:
-        table = _like(table, node.like, catalog)
-    table = _checked(table, node.span, key)
-    planner.column_types(path, table)
-    catalog.put(path, table, replace=node.or_replace, span=node.span)
-    return ok()
+
+
+def design_notes(path: TablePath, design: TableDesign | None) -> tuple[str, ...]:
+    """What was chosen for a table that was created at a server, for the user."""
+    if design is None:
+        return ()
+    return (f"[INFO] table '{path}' was created: {'; '.join(design.notes)}",)
 
 
 _LIKE = {
@@ -126,10 +145,16 @@ _LIKE = {
 }  # fmt: skip
 
 
-def _like(table: CatalogTable, like: ast.LikeClause, catalog: CatalogStore) -> CatalogTable:
+def _like(
+    table: CatalogTable, like: ast.LikeClause, catalog: CatalogStore, *, with_options: bool
+) -> CatalogTable:
+    """The table after its LIKE clause; a server's catalog has options of its own."""
     path, base = catalog.get(like.source, like.span)
     if not isinstance(base, CatalogTable):
         raise ValidationError(f"source '{path}' of the LIKE clause is a view", like.span)
+    for name, reason in base.refused():
+        raise refused_column(name, reason, like.span)
+    base = replace(base, columns=tuple(replace(c, generated=False) for c in base.columns))
     how = dict(_LIKE)
     for strategy, feature in like.options:
         if feature == "ALL":
@@ -147,6 +172,8 @@ def _like(table: CatalogTable, like: ast.LikeClause, catalog: CatalogStore) -> C
                 f"A column named '{column.name}' already exists in the base table.", like.span
             )
         kept.remove(before)
+    if not with_options:
+        how["OPTIONS"] = "EXCLUDING"
     if how["OPTIONS"] == "INCLUDING":
         double = [option for option in table.options if option in base.options]
         if double:
@@ -260,7 +287,7 @@ def alter_table(node: ast.AlterTable, catalog: CatalogStore) -> StatementResult:
             key = next((c for c in node.constraints if not c.unique), None)
             table = replace(
                 table,
-                columns=(*table.columns, *(_column(d) for d in node.definitions)),
+                columns=(*table.columns, *(column_of(d) for d in node.definitions)),
                 watermarks=(*table.watermarks, *node.watermarks),
                 primary_key=key.columns if key else table.primary_key,
             )
@@ -268,7 +295,7 @@ def alter_table(node: ast.AlterTable, catalog: CatalogStore) -> StatementResult:
                 raise UnsupportedFeatureError(
                     "unsupported: FIRST and AFTER in ALTER TABLE ADD", node.span
                 )
-            table = _checked(table, node.span, key)
+            table = checked(table, node.span, key)
         case _:
             raise UnsupportedFeatureError(f"unsupported: ALTER TABLE {node.action}", node.span)
     catalog.put(path, table, replace=True, span=node.span)
