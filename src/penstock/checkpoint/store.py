@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 
 from penstock.checkpoint.manifest import Manifest
 from penstock.errors import CheckpointError
+from penstock.state import make_private_folder, narrow, open_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT_MANIFESTS = 2
 KEPT_INTENTS = 1000
+_AFRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -75,15 +77,11 @@ class CheckpointStore:
         self.identity = ""
         try:
             # Positions, statements and rows of tables are nobody else's business.
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock_file = (directory / "lock").open("a+")
+            make_private_folder(directory)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            self._lock_file = os.fdopen(open_private(directory / "lock", flags), "a+")
         except OSError as error:
-            raise CheckpointError(
-                f'could not open state directory "{directory}"',
-                code="state-directory",
-                detail=f"{error.strerror}.",
-                hint="Name a writable directory with --state-dir.",
-            ) from error
+            raise _not_opened(directory, error) from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -93,6 +91,11 @@ class CheckpointStore:
                 code="state-directory-in-use",
                 hint="Stop the other run of this job first, or name another --state-dir.",
             ) from error
+        try:
+            narrow(directory)
+        except OSError as error:
+            self._lock_file.close()
+            raise _not_opened(directory, error) from error
 
     def close(self) -> None:
         """Give the directory free. May be called twice."""
@@ -127,7 +130,7 @@ class CheckpointStore:
         target = self.directory / f"manifest-{manifest.epoch:012d}.json"
         temporary = target.with_suffix(".tmp")
         try:
-            with temporary.open("wb") as file:
+            with os.fdopen(open_private(temporary, _AFRESH), "wb") as file:
                 file.write(manifest.encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -203,7 +206,8 @@ class CheckpointStore:
                 return
             path = self.directory / "intents"
             try:
-                with path.open("a") as file:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+                with os.fdopen(open_private(path, flags), "a") as file:
                     # A line end in front: what was torn off before stays a line of its own.
                     file.write(f"\n{self.incarnation} {epoch} {attempt}\n")
                     file.flush()
@@ -248,7 +252,7 @@ class CheckpointStore:
     def _replace(self, path: Path, text: str) -> None:
         """Write a small file so that it is either the old or the new one."""
         temporary = path.with_suffix(".tmp")
-        with temporary.open("w") as file:
+        with os.fdopen(open_private(temporary, _AFRESH), "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -261,6 +265,15 @@ class CheckpointStore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _not_opened(directory: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f'could not open state directory "{directory}"',
+        code="state-directory",
+        detail=f"{error.strerror}.",
+        hint="Name a writable directory with --state-dir.",
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> CheckpointError:

@@ -38,7 +38,7 @@ _SEPARATOR = re.compile(r"[\W_]+")
 # What a misspelt part of a key may have been meant as, and how near it must come.
 _WORDS = ("password", "passwd", "secret", "token", "credentials")
 _NEAR = 0.82
-_USER_INFO = re.compile(r"[A-Za-z][\w+.-]*://[^\s/'\"@:]*:([^\s/'\"]*)@")
+_USER_INFO = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s/'\"@:]*:([^\s/'\"]*)@")
 _PARAMETER = re.compile(
     r"(?<![\w.-])(?P<key>[\w.-]+)\s*=\s*(?:\"(?P<double>[^\"]*)\"|''(?P<single>[^']*)''"
     r"|(?P<bare>[^&;),'\"\s]*))"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import PenstockError
+from penstock.state import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -44,7 +45,7 @@ class Sources:
         try:
             reader = self._readers.get(key)
             if reader is None:
-                self._context.directory.mkdir(exist_ok=True)
+                make_private_folder(self._context.directory)
                 reader = self._readers[key] = source.create_reader(self._context)
             reader.attach(source_id, source, state)
         except PenstockError as error:

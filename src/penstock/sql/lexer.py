@@ -77,6 +77,9 @@ def pieces(text: str, start: int = 0) -> Iterator[Piece]:
         if match is not None and not (match.group() == "/" and text.startswith("/*", position)):
             kind, stop = match.lastgroup or "", match.end()
         else:
+            if match is not None:
+                # A comment that is not closed: no later one is, and none is to be looked for.
+                text = text[:position] + text[position:].replace("/*", "??")
             match = _OPEN.match(text, position)
             kind, stop = ("string", match.end()) if match else ("other", position + 1)
         if kind != "blank":

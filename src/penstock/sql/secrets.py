@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # A quoted key wherever it stands, also within a comment or what a missing quote made a string.
 _KEY = re.compile(r"""(?=(['"])([^'"\n]*)\1\s*(?:=|:|--|/))""")
-_ADDRESS = re.compile(r"""[^\s'"]*://[^\s'"]*""")
+_ADDRESS = re.compile(r"""[A-Za-z][\w+.-]{0,30}://[^\s'"]*""")
 _ESCAPE = re.compile(r"\\\+?([0-9a-fA-F]{4,6})")
 _STRINGS = ("string", "unicode")
 _KEY_PARTS = ("word", "quoted", "number")
@@ -167,7 +167,8 @@ def _value(text: str, found: list[Piece], first: int, *, whole: bool) -> tuple[i
         last += 1
         if last < len(found) and not _joins(text, found[last - 1], found[last]):
             break
-    while whole and last < len(found) and text[found[last].start : found[last].end] not in _ENDS:
+    stop = min(len(found), first + _PIECES_READ)
+    while whole and last < stop and text[found[last].start : found[last].end] not in _ENDS:
         if last > first and found[last - 1].kind != "string" and _new_line(text, found, last):
             break
         last += 1

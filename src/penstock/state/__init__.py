@@ -1,12 +1,14 @@
 """Room `state`: what operators and sinks keep, on disk or in memory.
 
-Owns the durable spool of rows per table, and keyed state: NumPy columns behind a hash index of our
-own, whose cost per batch does not depend on how many keys it holds. May touch files (the spool
-alone), Arrow and NumPy. Called by operators, connectors and the runtime.
+Owns the durable spool of rows per table, files that only their owner may read, and keyed state:
+NumPy columns behind a hash index of our own, whose cost per batch does not depend on how many keys
+it holds. May touch files (the spool and `private` alone), Arrow and NumPy. Called by operators,
+connectors, the checkpoint store and the runtime.
 """
 
 from penstock.state.bag import Bag
 from penstock.state.codec import ValueCodec
+from penstock.state.private import make_private_folder, narrow, open_private
 from penstock.state.spool import Segment, Spool, SpoolFullError
 from penstock.state.table import KeyedTable, SlotArray, StateTable
 
@@ -19,4 +21,7 @@ __all__ = [
     "SpoolFullError",
     "StateTable",
     "ValueCodec",
+    "make_private_folder",
+    "narrow",
+    "open_private",
 ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pyarrow as pa
 
 from penstock.errors import CheckpointError
+from penstock.state.private import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,9 +90,9 @@ class Segment:
         offset = self.size_bytes
         try:
             if self._descriptor < 0:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-                self._descriptor = os.open(self.path, flags, 0o600)
+                make_private_folder(self.path.parent)
+                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+                self._descriptor = open_private(self.path, flags)
             _write_all(self._descriptor, head, offset)
             _write_all(self._descriptor, memoryview(payload), offset + _HEAD.size)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert shown_value("url", "jdbc:mysql://u:p@h/db?token=t&x=1") == (
         "jdbc:mysql://u:******@h/db?token=******&x=1"
     )
+
+
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [
+        ("'password'=", 2_000),
+        ("/* ", 15_000),
+        ("a=b;", 15_000),
+        ("'\"", 15_000),
+        ("http://u:", 15_000),
+        ("a.b-", 15_000),
+        ("\n'", 15_000),
+    ],
+)
+def test_the_time_it_takes_does_not_explode(part: str, count: int) -> None:
+    """Where it grew with the square of the length, the first three took half a minute."""
+    text, before = part * count, time.process_time()
+    assert len(starred(text, secret_ranges(text))) == len(text)
+    assert time.process_time() - before < 8
 
 
 def test_any_text_is_read_to_its_end() -> None:

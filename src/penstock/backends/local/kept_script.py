@@ -10,6 +10,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import CheckpointError, JobError
+from penstock.state import open_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,8 @@ def _write_whole(path: Path, text: str) -> None:
     """Write a file so that whoever is killed meanwhile leaves the old or the new one."""
     temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(open_private(temporary, flags), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

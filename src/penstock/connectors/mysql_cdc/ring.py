@@ -16,6 +16,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from penstock.state import make_private_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -112,7 +114,7 @@ class ByteRing:
         """Write behind what is there; False where the disk is full."""
         try:
             if self._file < 0:
-                self._directory.mkdir(parents=True, exist_ok=True)
+                make_private_folder(self._directory)
                 with tempfile.TemporaryFile(dir=self._directory) as opened:
                     self._file = os.dup(opened.fileno())
             block, at = memoryview(_HEAD.pack(len(data)) + data), self._write_at

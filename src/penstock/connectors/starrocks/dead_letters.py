@@ -22,6 +22,7 @@ from penstock.connectors.starrocks.layout import OP
 from penstock.connectors.starrocks.load_api import RowsRefusedError
 from penstock.errors import CheckpointError, DataError
 from penstock.formats.load_text import as_text
+from penstock.state import open_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,8 +158,8 @@ class DeadLetters:
         lines = b"".join(self._line(chunk, row) for row in bad)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            descriptor = os.open(self._path, flags, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            descriptor = open_private(self._path, flags)
             with contextlib.closing(os.fdopen(descriptor, "wb", buffering=0)) as file:
                 file.write(lines)
                 os.fsync(file.fileno())
