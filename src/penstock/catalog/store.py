@@ -13,6 +13,7 @@ from penstock.catalog.table import CatalogTable, CatalogView
 from penstock.clock import Clock, SystemClock
 from penstock.connectors.base import find_catalog_type
 from penstock.errors import PenstockError, Span, ValidationError, nearest
+from penstock.types import quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +40,7 @@ class TablePath(NamedTuple):
 
     def quoted(self) -> str:
         """The name with every part in back-ticks."""
-        return ".".join(f"`{part}`" for part in self)
+        return quote_path(self)
 
 
 @dataclass(slots=True)

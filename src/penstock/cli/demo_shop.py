@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from penstock.types import quote_identifier
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -111,10 +113,12 @@ def create_source(cursor: Any, rows: int) -> None:
         size *= 2
     for table in TABLES:
         columns = table.columns.replace("{micros}", "(6)")
-        cursor.execute(f"CREATE TABLE `{table.name}` ({columns}, PRIMARY KEY ({table.key}))")
+        cursor.execute(
+            f"CREATE TABLE {quote_identifier(table.name)} ({columns}, PRIMARY KEY ({table.key}))"
+        )
         count = int(rows * table.share)
         rows_of = f"SELECT {table.generator} FROM n WHERE n <= {count}"
-        cursor.execute(f"INSERT INTO `{table.name}` {rows_of}")
+        cursor.execute(f"INSERT INTO {quote_identifier(table.name)} {rows_of}")
     cursor.execute("DROP TABLE n")
 
 
@@ -125,7 +129,8 @@ def create_target(cursor: Any) -> None:
     for table in TABLES:
         columns = (table.target_columns or table.columns).replace("{micros}", "")
         cursor.execute(
-            f"CREATE TABLE shop.`{table.name}` ({columns}) PRIMARY KEY ({table.key}) "
+            f"CREATE TABLE shop.{quote_identifier(table.name)} ({columns}) "
+            f"PRIMARY KEY ({table.key}) "
             f"DISTRIBUTED BY HASH ({table.key.split(',')[0]}) BUCKETS 1 "
             'PROPERTIES ("replication_num" = "1")'
         )
@@ -141,7 +146,7 @@ def differences(source: Any, target: Any) -> dict[str, dict[str, int]]:
     for table in TABLES:
         source.execute(table.expected)
         expected = {repr(row) for row in _plain(source.fetchall())}
-        target.execute(f"SELECT * FROM shop.`{table.name}`")
+        target.execute(f"SELECT * FROM shop.{quote_identifier(table.name)}")
         rows = [repr(row) for row in _plain(target.fetchall())]
         actual = set(rows)
         found[table.name] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
-from penstock.types import DataType, TypeRoot
+from penstock.types import DataType, TypeRoot, quote_literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,8 +167,7 @@ def _literal_text(value: object, data_type: DataType) -> str:
         case bool():
             return "TRUE" if value else "FALSE"
         case str():
-            quoted = value.replace("'", "''")
-            return f"'{quoted}'"
+            return quote_literal(value)
         case bytes():
             return f"X'{value.hex()}'"
         case datetime.timedelta():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import InternalError
 from penstock.sql import tree
 from penstock.sql.tree import LiteralKind
+from penstock.types import quote_identifier, quote_identifiers, quote_literal, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,26 +22,6 @@ _OPERATORS = (
     tree.Binary, tree.Unary, tree.Between, tree.InList, tree.InQuery, tree.Like, tree.IsNull,
     tree.IsTruth, tree.IsDistinctFrom, tree.IsJson, tree.Quantified, tree.AtTimeZone,
 )  # fmt: skip
-
-
-def quote_identifier(name: str) -> str:
-    """A name in back-ticks.
-
-    Examples:
-        >>> quote_identifier("a`b")
-        '`a``b`'
-    """
-    return "`" + name.replace("`", "``") + "`"
-
-
-def quote_path(path: Iterable[str]) -> str:
-    """A dotted name, each part in back-ticks."""
-    return ".".join(map(quote_identifier, path))
-
-
-def quote_string(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @singledispatch
@@ -78,11 +59,11 @@ def _(node: tree.Identifier) -> str:
 def _(node: tree.Literal) -> str:
     match node.kind:
         case LiteralKind.STRING:
-            return quote_string(str(node.value))
+            return quote_literal(str(node.value))
         case LiteralKind.BINARY:
             return f"X'{node.value.hex().upper()}'" if isinstance(node.value, bytes) else "X''"
         case LiteralKind.DATE | LiteralKind.TIME | LiteralKind.TIMESTAMP:
-            return f"{node.kind.value} {quote_string(str(node.value))}"
+            return f"{node.kind.value} {quote_literal(str(node.value))}"
         case LiteralKind.BOOLEAN:
             return "TRUE" if node.value else "FALSE"
         case LiteralKind.NULL | LiteralKind.UNKNOWN:
@@ -100,7 +81,7 @@ def _(node: tree.Literal) -> str:
 def _(node: tree.Interval) -> str:
     end = f" TO {node.end_unit}" if node.end_unit else ""
     sign = "-" if node.negative else ""
-    return f"INTERVAL {sign}{quote_string(node.value)} {node.unit}{end}"
+    return f"INTERVAL {sign}{quote_literal(node.value)} {node.unit}{end}"
 
 
 @unparse.register
@@ -377,8 +358,8 @@ def _(node: tree.TableArgument) -> str:
 
 @unparse.register
 def _(node: tree.Hint) -> str:
-    items = [f"{quote_string(k)} = {quote_string(v)}" for k, v in node.options]
-    items += [quote_string(argument) for argument in node.arguments]
+    items = [f"{quote_literal(k)} = {quote_literal(v)}" for k, v in node.options]
+    items += [quote_literal(argument) for argument in node.arguments]
     return f"{node.name}({', '.join(items)})"
 
 
@@ -464,7 +445,7 @@ def _(node: tree.WithQuery) -> str:
 
 
 def _columns(columns: tuple[str, ...]) -> str:
-    return f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+    return f" ({quote_identifiers(columns)})" if columns else ""
 
 
 def _alias(alias: str | None, columns: tuple[str, ...]) -> str:

@@ -39,6 +39,12 @@ from penstock.types.data_type import (
     Field,
     TypeRoot,
 )
+from penstock.types.quoting import (
+    quote_identifier,
+    quote_identifiers,
+    quote_literal,
+    quote_path,
+)
 from penstock.types.schema import Column, Schema
 
 __all__ = [
@@ -76,4 +82,8 @@ __all__ = [
     "decimal_result",
     "is_castable",
     "is_implicitly_castable",
+    "quote_identifier",
+    "quote_identifiers",
+    "quote_literal",
+    "quote_path",
 ]

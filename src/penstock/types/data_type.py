@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from penstock.types.quoting import quote_identifier
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -105,7 +107,8 @@ class DataType:
             case TypeRoot.ARRAY | TypeRoot.MAP | TypeRoot.MULTISET:
                 return f"{name}<{', '.join(child.sql() for child in self.children)}>"
             case TypeRoot.ROW:
-                return f"ROW<{', '.join(f'`{f.name}` {f.type.sql()}' for f in self.fields)}>"
+                fields = (f"{quote_identifier(f.name)} {f.type.sql()}" for f in self.fields)
+                return f"ROW<{', '.join(fields)}>"
         return name
 
     def arrow(self) -> pa.DataType:  # noqa: PLR0911

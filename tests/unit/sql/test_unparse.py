@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from penstock.sql import parse_expression, parse_query
-from penstock.sql.unparse import quote_identifier, unparse
+from penstock.sql.unparse import unparse
+from penstock.types import quote_identifier
 
 EXPRESSIONS = """
 a + b * -c

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.connectors.mysql_cdc.tables import quote
+from penstock.types import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -198,7 +198,7 @@ class ChunkMap:
 
 def predicate(column: MySqlColumn, low: object | None, high: object | None) -> str:
     """The WHERE clause of a chunk, "" for all rows; the upper bound is exclusive."""
-    name = quote(column.name)
+    name = quote_identifier(column.name)
     parts = []
     if low is not None:
         parts.append(f"{name} >= {literal(low)}")
@@ -215,7 +215,7 @@ def first_bounds(
     assert column is not None
     if column.type_name not in _SPLITTABLE:
         return [], True
-    name = quote(column.name)
+    name = quote_identifier(column.name)
     low, high = session.query(f"SELECT MIN({name}), MAX({name}) FROM {table.quoted}")[0]
     if low is None or low == high:
         return [], True
@@ -258,7 +258,7 @@ def next_bounds(
 ) -> tuple[list[object], bool]:
     """A few more bounds after `start` by asking the server, and whether they end the table."""
     assert table.chunk_key is not None
-    name = quote(table.chunk_key.name)
+    name = quote_identifier(table.chunk_key.name)
     found: list[object] = []
     for _ in range(_QUERIES_PER_STEP):
         at = literal(start)

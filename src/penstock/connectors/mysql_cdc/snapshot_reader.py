@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from penstock.clients.mysql import MySqlConnection
 from penstock.clients.mysql_binlog import current_position
 from penstock.connectors.mysql_cdc.chunks import KeyOrder, predicate
-from penstock.connectors.mysql_cdc.tables import file_order, quote
+from penstock.connectors.mysql_cdc.tables import file_order
 from penstock.errors import ConnectorError
+from penstock.types import quote_identifier
 from penstock.wire.mysql.binlog_events import BinlogPosition
 from penstock.wire.mysql.convert import select_expression, text_to_arrow
 
@@ -139,7 +140,7 @@ def _select(
     if table.chunk_key is not None:
         where = predicate(table.chunk_key, *bounds)
         if table.splits_by_index:
-            order = f" ORDER BY {quote(table.chunk_key.name)}"
+            order = f" ORDER BY {quote_identifier(table.chunk_key.name)}"
     expressions = ", ".join(select_expression(column) for column in columns)
     batches: list[pa.RecordBatch] = []
     size = 0

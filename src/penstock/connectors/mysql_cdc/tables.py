@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.errors import ConnectorError
+from penstock.types import quote_path
 from penstock.wire.mysql.binlog_events import BinlogPosition
 from penstock.wire.mysql.column import MySqlColumn, parse_column
 
@@ -70,12 +71,7 @@ class PhysicalTable:
 
     @property
     def quoted(self) -> str:
-        return f"{quote(self.database)}.{quote(self.name)}"
-
-
-def quote(name: str) -> str:
-    """A quoted identifier."""
-    return "`" + name.replace("`", "``") + "`"
+        return quote_path((self.database, self.name))
 
 
 def file_order(position: BinlogPosition) -> tuple[int, str, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.connectors.starrocks.types import load_form
 from penstock.errors import ValidationError
 from penstock.formats.load_text import Form
+from penstock.types import quote_identifier
 from penstock.wire.stream_load import parse_columns
 
 if TYPE_CHECKING:
@@ -72,11 +73,11 @@ def make_layout(
         # Servers differ in how they read bytes; a function says how these are written.
         source = _unused(f"{name}_hex", taken)
         fields.append(source)
-        derived.append(f"{_quoted(name)}=to_binary({_quoted(source)},'hex')")
+        derived.append(f"{quote_identifier(name)}=to_binary({quote_identifier(source)},'hex')")
     if keyed:
         fields.append(OP)
         forms.append(Form.PLAIN)
-    header = ",".join([_quoted(name) for name in fields] + derived)
+    header = ",".join([quote_identifier(name) for name in fields] + derived)
     return Layout(header, tuple(fields), tuple(forms), tuple(range(len(fields))))
 
 
@@ -120,10 +121,6 @@ def _mismatch(schema: Schema, fields: Sequence[str], wrong: Sequence[str]) -> Va
         detail=f"Fields of a row: {', '.join(schema.names)}. Listed: {', '.join(fields)}.",
         hint="List each column of the sink table once, in its order, then `name = expression`.",
     )
-
-
-def _quoted(name: str) -> str:
-    return f"`{name}`"
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from penstock.connectors.starrocks.gate import Scale, TabletVersions
 from penstock.errors import ConnectorError
+from penstock.types import quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -94,8 +95,7 @@ def read_scores(
 
 def show_tablets(connection: TargetConnection, name: Name) -> dict[Name, list[ReplicaRow]]:
     """A row per replica of one table, by what backends last reported to the frontend."""
-    path = ".".join(f"`{part.replace('`', '``')}`" for part in name)
-    rows = connection.query(f"SHOW TABLET FROM {path}")
+    rows = connection.query(f"SHOW TABLET FROM {quote_path(name)}")
     return {
         name: [
             (

@@ -215,8 +215,7 @@ def default_sql(column: ColumnDef) -> str:
         return "CAST(now() AS TIMESTAMP)"
     if column.default.lower().strip("()") == "uuid":
         return "CAST(uuid() AS VARCHAR)"
-    text = column.default.replace("'", "''")
-    return f"CAST('{text}' AS {column.duckdb_type})"
+    return f"CAST({literal(column.default)} AS {column.duckdb_type})"
 
 
 def last_of_each_key(

@@ -1,6 +1,11 @@
-"""Names and literals in DuckDB's SQL."""
+"""Names and literals in DuckDB's SQL, and names in that of StarRocks."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def quoted(name: str) -> str:
@@ -11,6 +16,21 @@ def quoted(name: str) -> str:
         '"a""b"'
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def ticked(name: str) -> str:
+    """`name` as an identifier of StarRocks.
+
+    Examples:
+        >>> ticked("a`b")
+        '`a``b`'
+    """
+    return "`" + name.replace("`", "``") + "`"
+
+
+def ticked_list(names: Iterable[str]) -> str:
+    """Identifiers of StarRocks, `, ` between them."""
+    return ", ".join(map(ticked, names))
 
 
 def literal(value: str) -> str:

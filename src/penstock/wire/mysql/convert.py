@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.errors import DataError
+from penstock.types import quote_identifier
 
 if TYPE_CHECKING:
     from penstock.wire.mysql.column import MySqlColumn
@@ -23,7 +24,7 @@ _SECOND_US = 1_000_000
 
 def select_expression(column: MySqlColumn) -> str:
     """What to write in a SELECT list so that `text_to_arrow` gets an exact text."""
-    quoted = "`" + column.name.replace("`", "``") + "`"
+    quoted = quote_identifier(column.name)
     # the text of a FLOAT has six digits only; as a double it is exact
     return f"({quoted} + 0e0)" if column.type_name == "float" else quoted
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from penstock.backends.local.result import ResultKind, StatementResult, ok, strings
 from penstock.config import shown_value
 from penstock.errors import UnsupportedFeatureError, ValidationError
-from penstock.sql.unparse import quote_identifier, quote_string
-from penstock.types import STRING, Column
+from penstock.types import STRING, Column, quote_identifier, quote_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +65,7 @@ def show_create_catalog(node: ast.ShowCreate, catalog: CatalogStore) -> Statemen
     entry = catalog.entry(name, node.span)
     text = f"CREATE CATALOG {quote_identifier(name)}\n"
     if entry.comment:
-        text += f"COMMENT {quote_string(entry.comment)}\n"
+        text += f"COMMENT {quote_literal(entry.comment)}\n"
     return strings("result", [text + with_clause(entry.options)])
 
 
@@ -91,7 +90,7 @@ def describe_catalog(node: ast.Describe, catalog: CatalogStore) -> StatementResu
 def with_clause(options: Mapping[str, str]) -> str:
     """The WITH clause of SHOW CREATE, options by key, secrets masked."""
     shown = ",\n".join(
-        f"  {quote_string(key)} = {quote_string(shown_value(key, value))}"
+        f"  {quote_literal(key)} = {quote_literal(shown_value(key, value))}"
         for key, value in sorted(options.items())
     )
     return f"WITH (\n{shown}\n)\n"

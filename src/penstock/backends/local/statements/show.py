@@ -11,8 +11,15 @@ from penstock.catalog import CatalogColumn, CatalogStore, CatalogTable, CatalogV
 from penstock.errors import UnsupportedFeatureError, ValidationError
 from penstock.functions.registry import function_names
 from penstock.sql import tree as ast
-from penstock.sql.unparse import quote_identifier, quote_string
-from penstock.types import BOOLEAN, STRING, Column, TypeRoot
+from penstock.types import (
+    BOOLEAN,
+    STRING,
+    Column,
+    TypeRoot,
+    quote_identifier,
+    quote_identifiers,
+    quote_literal,
+)
 
 if TYPE_CHECKING:
     from penstock.catalog import TablePath
@@ -118,7 +125,11 @@ def _extras(column: CatalogColumn) -> str:
     if column.kind is ColumnKind.COMPUTED:
         return f"AS {column.text}"
     if column.kind is ColumnKind.METADATA:
-        source = f" FROM '{column.metadata_key}'" if column.metadata_key != column.name else ""
+        source = (
+            f" FROM {quote_literal(column.metadata_key or '')}"
+            if column.metadata_key != column.name
+            else ""
+        )
         return f"METADATA{source}{' VIRTUAL' if column.virtual else ''}"
     return ""
 
@@ -137,7 +148,7 @@ def show_create(node: ast.ShowCreate, catalog: CatalogStore) -> StatementResult:
         )
     temporary = "TEMPORARY " if entry.temporary else ""
     if isinstance(entry, CatalogView):
-        names = ", ".join(f"`{name}`" for name in entry.schema.names)
+        names = quote_identifiers(entry.schema.names)
         text = f"CREATE {temporary}VIEW {path.quoted()} (\n  {names}\n)\nAS {entry.text}"
         return strings("result", [text])
     return strings("result", [_create_text(path, entry, temporary)])
@@ -153,17 +164,17 @@ def _create_text(path: TablePath, table: CatalogTable, temporary: str) -> str:
             line += _long(column.type)
         extras = "" if column.generated else _extras(column)
         line += " " * bool(extras and column.type is not None) + extras
-        line += f" COMMENT {quote_string(column.comment)}" if column.comment else ""
+        line += f" COMMENT {quote_literal(column.comment)}" if column.comment else ""
         lines.append(line)
     if table.primary_key:
-        keys = ", ".join(f"`{name}`" for name in table.primary_key)
+        keys = quote_identifiers(table.primary_key)
         name = table.primary_key_name or "PK_" + "_".join(table.primary_key)
-        lines.append(f"  CONSTRAINT `{name}` PRIMARY KEY ({keys}) NOT ENFORCED")
+        lines.append(f"  CONSTRAINT {quote_identifier(name)} PRIMARY KEY ({keys}) NOT ENFORCED")
     text = f"CREATE {temporary}TABLE {path.quoted()} (\n" + ",\n".join(lines) + "\n)\n"
     if table.comment:
-        text += f"COMMENT {quote_string(table.comment)}\n"
+        text += f"COMMENT {quote_literal(table.comment)}\n"
     if table.partitioned_by:
-        text += f"PARTITIONED BY ({', '.join(f'`{name}`' for name in table.partitioned_by)})\n"
+        text += f"PARTITIONED BY ({quote_identifiers(table.partitioned_by)})\n"
     for name, reason in table.refused():
         text += f"-- {quote_identifier(name)} is left out: {reason}\n"
     return text + with_clause(table.options)

@@ -55,11 +55,6 @@ def quote(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def quote_name(name: str) -> str:
-    """The name in double quotes, for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def tokenize(text: str) -> list[Token]:
     """All tokens of a text, without blanks and comments; the last one is of kind `end`."""
     return list(_recent_tokens(text)) if len(text) < _SHORT else _tokens(text)

@@ -6,7 +6,6 @@ import copy
 from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.dialect.failure import analysis_error, syntax_error
-from penstock.embedded.starrocks.dialect.lexer import quote_name
 from penstock.embedded.starrocks.publish import default_sql
 from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
 from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
@@ -15,6 +14,7 @@ from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.user_admin import alter_user
 from penstock.embedded.starrocks.query_port.variables import AlterJob
 from penstock.embedded.starrocks.query_port.view_statements import alter_view
+from penstock.embedded.starrocks.sql_names import quoted
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.dialect.lexer import Cursor
@@ -100,13 +100,13 @@ def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
         if column.key:
             raise analysis_error(f"Can not drop key column '{column.name}'")
         table.columns.remove(column)
-        return [f"ALTER TABLE {place} DROP COLUMN {quote_name(column.name)}"]
+        return [f"ALTER TABLE {place} DROP COLUMN {quoted(column.name)}"]
     if cursor.accept("MODIFY", "COLUMN"):
         wanted = column_def(parse_column(cursor))
         column = _existing(table, wanted.name)
         wanted.name, wanted.key = column.name, column.key
         table.columns[table.columns.index(column)] = wanted
-        name = quote_name(column.name)
+        name = quoted(column.name)
         return [f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {wanted.duckdb_type}"]
     if cursor.accept("RENAME", "COLUMN"):
         column = _existing(table, cursor.name())
@@ -114,9 +114,7 @@ def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
             raise analysis_error(f"Can not rename key column '{column.name}'")
         cursor.expect("TO")
         name = cursor.name()
-        statement = (
-            f"ALTER TABLE {place} RENAME COLUMN {quote_name(column.name)} TO {quote_name(name)}"
-        )
+        statement = f"ALTER TABLE {place} RENAME COLUMN {quoted(column.name)} TO {quoted(name)}"
         column.name = name
         return [statement]
     raise syntax_error("this ALTER TABLE clause is not supported by the embedded server")
@@ -144,14 +142,14 @@ def _add(table: TableDef, place: str, cursor: Cursor) -> list[str]:
         cursor.expect(")")
     if not moved:
         return [
-            f"ALTER TABLE {place} ADD COLUMN {quote_name(column.name)} {column.duckdb_type} "
+            f"ALTER TABLE {place} ADD COLUMN {quoted(column.name)} {column.duckdb_type} "
             f"DEFAULT {default_sql(column)}"
             for column in added
         ]
     picks = ", ".join(
-        f"{default_sql(column)} AS {quote_name(column.name)}"
+        f"{default_sql(column)} AS {quoted(column.name)}"
         if column in added
-        else quote_name(column.name)
+        else quoted(column.name)
         for column in table.columns
     )
     return [f"CREATE OR REPLACE TABLE {place} AS SELECT {picks} FROM {place}"]

@@ -33,6 +33,7 @@ from penstock.embedded.starrocks.query_port.system_tables import (
 from penstock.embedded.starrocks.query_port.type_names import default_clause, printed_type
 from penstock.embedded.starrocks.query_port.user_admin import show_grants, show_users
 from penstock.embedded.starrocks.query_port.view_statements import show_create_view, view_columns
+from penstock.embedded.starrocks.sql_names import ticked, ticked_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,8 @@ def filtered(queries: Queries, rows: Rows, cursor: Cursor) -> Rows:
         return rows
     condition = cursor.rest()
     if cursor.accept("LIKE"):
-        first = rows.table.column_names[0].replace("`", "``")
-        condition = f"WHERE lower(`{first}`) LIKE {quote(cursor.string().lower())} {cursor.rest()}"
+        first = ticked(rows.table.column_names[0])
+        condition = f"WHERE lower({first}) LIKE {quote(cursor.string().lower())} {cursor.rest()}"
     elif not any(cursor.peeks(word) for word in ("WHERE", "ORDER", "LIMIT")):
         raise cursor.unexpected("WHERE")
     queries.cursor.register("__show", rows.table)
@@ -202,36 +203,36 @@ def _create_table(queries: Queries, cursor: Cursor) -> Rows:
 
 def create_table_text(table: TableDef) -> str:
     """The CREATE TABLE statement that would make this table again."""
-
-    def listed(names: list[str]) -> str:
-        return ", ".join(f"`{name}`" for name in names)
-
     columns = []
     for column in table.columns:
-        text = f"  `{column.name}` {printed_type(column.info)}"
+        text = f"  {ticked(column.name)} {printed_type(column.info)}"
         text += f" {column.aggregate}" if column.aggregate else ""
         text += " NULL" if column.nullable else " NOT NULL"
         text += f" AS {column.generated}" if column.generated else ""
         text += " AUTO_INCREMENT" if column.auto_increment else default_clause(column)
         text += f" COMMENT {_double_quoted(column.comment)}" if column.comment else ""
         columns.append(text)
-    lines = [f"CREATE TABLE `{table.name}` (", ",\n".join(columns), ") ENGINE=OLAP "]
-    lines.append(f"{table.keys_type} KEY({listed(table.key_columns)})")
+    lines = [f"CREATE TABLE {ticked(table.name)} (", ",\n".join(columns), ") ENGINE=OLAP "]
+    lines.append(f"{table.keys_type} KEY({ticked_list(table.key_columns)})")
     if table.comment:
         lines.append(f"COMMENT {_double_quoted(table.comment)}")
     if table.partition_by is not None:
         lines += _partition_lines(table, table.partition_by)
-    how = f"HASH({listed(table.distribution_columns)})" if table.distribution_columns else "RANDOM"
+    how = (
+        f"HASH({ticked_list(table.distribution_columns)})"
+        if table.distribution_columns
+        else "RANDOM"
+    )
     lines.append(f"DISTRIBUTED BY {how} BUCKETS {table.buckets}")
     if table.order_by:
-        lines.append(f"ORDER BY({listed(table.order_by)})")
+        lines.append(f"ORDER BY({ticked_list(table.order_by)})")
     properties = {"replication_num": "1", "compression": "LZ4", **table.properties}
     pairs = ",\n".join(f'"{key}" = "{value}"' for key, value in properties.items())
     return "\n".join([*lines, "PROPERTIES (", pairs, ");"])
 
 
 def _partition_lines(table: TableDef, by: PartitionBy) -> list[str]:
-    columns = ", ".join(f"`{name}`" for name in by.columns)
+    columns = ticked_list(by.columns)
     if by.kind == "TIME":
         return [f"PARTITION BY date_trunc('{by.unit}', {by.columns[0]})"]
     if by.kind == "VALUES":
@@ -249,7 +250,7 @@ def _double_quoted(text: str) -> str:
 
 def _create_database(queries: Queries, cursor: Cursor) -> Rows:
     name = queries.database_or_current(cursor.qualified()[1])
-    return text_rows(["Database", "Create Database"], [[name, f"CREATE DATABASE `{name}`"]])
+    return text_rows(["Database", "Create Database"], [[name, f"CREATE DATABASE {ticked(name)}"]])
 
 
 def _variables(queries: Queries, _cursor: Cursor) -> Rows:

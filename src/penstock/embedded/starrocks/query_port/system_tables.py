@@ -17,6 +17,7 @@ from penstock.embedded.starrocks.query_port.type_names import (
     decimal_digits,
     printed_type,
 )
+from penstock.embedded.starrocks.sql_names import ticked_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -163,16 +164,13 @@ def _tables_config(store: Store) -> pa.Table:
         "PROPERTIES": _TEXT, "TABLE_ID": _LONG,
     }  # fmt: skip
 
-    def listed(names: Iterable[str]) -> str:
-        return ", ".join(f"`{name}`" for name in names)
-
     rows = [
         (
             table.db, table.name, "OLAP", TABLE_MODELS[table.keys_type],
-            listed(table.key_columns) if table.keys_type in {"PRIMARY", "UNIQUE"} else "",
-            listed(table.partition_columns), listed(table.distribution_columns),
+            ticked_list(table.key_columns) if table.keys_type in {"PRIMARY", "UNIQUE"} else "",
+            ticked_list(table.partition_columns), ticked_list(table.distribution_columns),
             "HASH" if table.distribution_columns else "RANDOM", table.buckets,
-            listed(table.order_by or table.key_columns), json.dumps(table.properties),
+            ticked_list(table.order_by or table.key_columns), json.dumps(table.properties),
             table.table_id,
         )
         for table in store.all_tables()

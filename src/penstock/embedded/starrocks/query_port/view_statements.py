@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.dialect.failure import QueryError, unknown_table
 from penstock.embedded.starrocks.query_port.results import Done, text_rows
+from penstock.embedded.starrocks.sql_names import ticked, ticked_list
 from penstock.embedded.starrocks.views import ViewDef
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def drop_view(queries: Queries, cursor: Cursor) -> Done:
 def show_create_view(queries: Queries, cursor: Cursor) -> Rows:
     """SHOW CREATE VIEW v."""
     view = _known(queries, cursor)
-    names = f" ({', '.join(f'`{name}`' for name in view.columns)})" if view.columns else ""
-    text = f"CREATE VIEW `{view.name}`{names} AS {view.text};"
+    names = f" ({ticked_list(view.columns)})" if view.columns else ""
+    text = f"CREATE VIEW {ticked(view.name)}{names} AS {view.text};"
     columns = ["View", "Create View", "character_set_client", "collation_connection"]
     return text_rows(columns, [[view.name, text, "utf8", "utf8_general_ci"]])
 

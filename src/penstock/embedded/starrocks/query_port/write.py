@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
-from penstock.embedded.starrocks.dialect.lexer import Cursor, quote_name
+from penstock.embedded.starrocks.dialect.lexer import Cursor
 from penstock.embedded.starrocks.model import LoadRecord
 from penstock.embedded.starrocks.partitions import NO_PARTITION
 from penstock.embedded.starrocks.publish import Batch, default_sql, generated_sql
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
 from penstock.embedded.starrocks.scratch import partition_names
+from penstock.embedded.starrocks.sql_names import quoted
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import ColumnDef, TableDef
@@ -202,7 +203,7 @@ def _fitting(
             )
         else:
             value = default_sql(column)
-        picks.append(f"{value} AS {quote_name(column.name)}")
+        picks.append(f"{value} AS {quoted(column.name)}")
     queries.cursor.register("__insert", source)
     rows = queries.duckdb_arrow(f"SELECT {', '.join(picks)} FROM __insert")
     for column in table.loaded_columns:
@@ -260,7 +261,7 @@ def delete(queries: Queries, cursor: Cursor) -> Done:
 def _change(queries: Queries, table: TableDef, text: str) -> Done:
     statements = [queries.translate(text)]
     computed = [
-        f"{quote_name(column.name)} = {generated_sql(column)}"
+        f"{quoted(column.name)} = {generated_sql(column)}"
         for column in table.columns
         if column.generated
     ]
