@@ -65,7 +65,7 @@ _VALUE = re.compile(
 )
 _TRACKING = re.compile(r"tracking url:\s*(https?://\S+)", re.IGNORECASE)
 _COLUMN_TOKENS = re.compile(r"[^'\"`(),]+|['\"`(),]")
-_COLUMN = re.compile(r"\s*(?:`([^`]+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
+_COLUMN = re.compile(r"\s*(?:`((?:[^`]|``)+)`|([^\s=`'\"()]+))\s*(?:=(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +229,8 @@ def parse_columns(text: str) -> list[tuple[str, str]]:
     Examples:
         >>> parse_columns("`a`, b, c = concat(a, ','), __op='delete'")
         [('a', ''), ('b', ''), ('c', "concat(a, ',')"), ('__op', "'delete'")]
+        >>> parse_columns("`a``b, c`")
+        [('a`b, c', '')]
     """
     found = []
     for part in _split_columns(text):
@@ -236,7 +238,8 @@ def parse_columns(text: str) -> list[tuple[str, str]]:
         if not match:
             message = f"could not read '{part.strip()}' as a column"
             raise ValueError(message)
-        found.append(((match[1] or match[2]).strip(), (match[3] or "").strip()))
+        name = match[1].replace("``", "`") if match[1] else match[2]
+        found.append((name, (match[3] or "").strip()))
     return found
 
 

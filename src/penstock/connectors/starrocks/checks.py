@@ -61,6 +61,14 @@ def label_prefix(text: str) -> str:
     return text
 
 
+def header_text(text: str) -> str:
+    """A name that a load can say: it stands in a header of a request."""
+    if any(char in "\r\n\0" for char in text):
+        message = "expected a name without line ends: none can stand in the header of a load"
+        raise ValueError(message)
+    return text
+
+
 def separator(text: str) -> str:
     r"""A CSV separator of at most 50 bytes, literal or `\x` and hexadecimal digits."""
     found = parse_separator(text)

@@ -58,6 +58,9 @@ def make_layout(
     Raises:
         ValidationError: The user's fields are not those of a row.
     """
+    for name in schema.names:
+        if any(char in "\r\n\0" for char in name):
+            raise _not_sendable(name)
     names = {name.lower(): name for name in target}
     columns = [names.get(name.lower(), name) for name in schema.names]
     types = [target.get(name, "") for name in columns]
@@ -112,6 +115,15 @@ def _given(schema: Schema, forms: list[Form], header: str, *, keyed: bool, by_na
         len(plain) if name == OP else next(in_turn) for name in sources if with_op or name != OP
     ]
     return Layout(header, tuple(names), tuple(forms), tuple(order))
+
+
+def _not_sendable(name: str) -> ValidationError:
+    return ValidationError(
+        f"column {name!r} of the sink table holds a line end",
+        code="load-columns",
+        detail="A load names its columns in a header, where no line end can stand.",
+        hint="Rename the column in StarRocks and in the sink table.",
+    )
 
 
 def _mismatch(schema: Schema, fields: Sequence[str], wrong: Sequence[str]) -> ValidationError:

@@ -18,7 +18,7 @@ from penstock.connectors.starrocks.addresses import (
     jdbc_url,
     load_url,
 )
-from penstock.connectors.starrocks.checks import SupportedRange, Word, label_prefix
+from penstock.connectors.starrocks.checks import SupportedRange, Word, header_text, label_prefix
 from penstock.connectors.starrocks.merge_options import MergeCommitOptions
 from penstock.connectors.starrocks.properties import PREFIX
 from penstock.errors import OptionError
@@ -41,8 +41,8 @@ class StarRocksOptions(MergeCommitOptions):
     load_url = Option(
         "load-url", load_url, REQUIRED, "HTTP addresses of frontends, `;` between them."
     )
-    database = Option("database-name", str, REQUIRED, "Target database.")
-    table = Option("table-name", str, REQUIRED, "Target table.")
+    database = Option("database-name", header_text, REQUIRED, "Target database.")
+    table = Option("table-name", header_text, REQUIRED, "Target table.")
     username = Option("username", str, REQUIRED, "User with SELECT and INSERT.")
     password = Option("password", Secret, REQUIRED, "Its password, may be empty.")
     version = Option(

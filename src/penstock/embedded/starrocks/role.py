@@ -89,7 +89,7 @@ class Role:
             db, table = request.parts[1:3]
         if "%" in db and not self.store.has_database(db):
             db = unquote(db)
-        if "%" in table:
+        if "%" in table and not self.store.has_table(db, table):
             table = unquote(table)
         return request.headers.get("label", ""), db, table
 

@@ -215,12 +215,15 @@ def parse_columns(text: str) -> list[tuple[str, str]]:
     Examples:
         >>> parse_columns("`a`, b, c = upper(b), __op='delete'")
         [('a', ''), ('b', ''), ('c', 'upper(b)'), ('__op', "'delete'")]
+        >>> parse_columns("`a``b, c`")
+        [('a`b, c', '')]
     """
     result = []
     for part in _split(text):
-        found = re.match(r"\s*(?:`([^`]*)`|([^=`]+?))\s*(?:=(.*))?\Z", part, re.DOTALL)
+        found = re.match(r"\s*(?:`((?:[^`]|``)*)`|([^=`]+?))\s*(?:=(.*))?\Z", part, re.DOTALL)
         if found:
-            result.append(((found[1] or found[2]).strip(), (found[3] or "").strip()))
+            name = found[1].replace("``", "`") if found[1] else found[2].strip()
+            result.append((name, (found[3] or "").strip()))
         elif part.strip():
             raise ServerError(f"invalid columns header near '{part.strip()}'")
     return result
