@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -183,9 +184,9 @@ class World:
     def run(self) -> Result:
         setup = self.setup
         for disk in range(int(self._disk.max()) + 1):
-            self._after(self._random.random() * setup.check_s, lambda d=disk: self._compact(d))  # type: ignore[misc]
+            self._after(self._random.random() * setup.check_s, partial(self._compact, disk))
         for foreign in setup.foreign:
-            self._at(foreign.begin_s, lambda f=foreign: self._foreign(f))  # type: ignore[misc]
+            self._at(foreign.begin_s, partial(self._foreign, foreign))
         if setup.seeing:
             self._after(0.0, self._poll)
         self._after(0.0, self._record)

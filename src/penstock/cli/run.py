@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.exit_codes import FAILED
+from penstock.cli.log import log_options
 from penstock.cli.script_file import ScriptFile, script_options
 from penstock.cli.settings import read_settings
 from penstock.errors import JobError, PenstockError
@@ -16,6 +17,7 @@ from penstock.errors import JobError, PenstockError
 @click.command(name="run")
 @script_options
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the job's state lives.")
+@log_options
 @click.option("--fresh", is_flag=True, help="Forget an unfinished job and start anew.")
 @click.option("--quiet", is_flag=True, help="No live view.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")

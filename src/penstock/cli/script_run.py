@@ -116,11 +116,13 @@ class ScriptJobs:
 
     def _directory(self, settings: Mapping[str, str]) -> Path:
         if self._state_dir is not None:
-            return self._state_dir
+            return self._state_dir.absolute()
         if not self._lasting:
             self._scratch = tempfile.TemporaryDirectory(prefix="penstock-")
             return Path(self._scratch.name)
-        return Path(".penstock") / directory_name(settings.get("pipeline.name", self._name))
+        return Path(".penstock").absolute() / directory_name(
+            settings.get("pipeline.name", self._name)
+        )
 
     def wait(self, *, quiet: bool, last: bool = True) -> Ended:
         """Wait until all jobs have ended, showing how they go. Ctrl-C stops them cleanly.

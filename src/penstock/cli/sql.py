@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.log import log_options
 from penstock.cli.script_file import ScriptFile, settings_options
 from penstock.cli.settings import read_script, read_settings
 
@@ -18,6 +19,7 @@ from penstock.cli.settings import read_script, read_settings
 @click.option("-i", "--init", type=click.Path(path_type=Path, exists=True), help="Run first.")
 @settings_options
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where jobs' state lives.")
+@log_options
 @click.option("--fresh", is_flag=True, help="Forget an unfinished job and start anew.")
 def command(
     file: Path | None,

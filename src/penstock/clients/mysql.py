@@ -113,6 +113,7 @@ class MySqlConnection:
     @property
     def raw_socket(self) -> socket.socket:
         """The socket below, TLS included, for readers of bulk data."""
+        # PyMySQL offers no other way to it, and its stubs do not know the attribute.
         return self._raw._sock  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
 
     @property

@@ -136,7 +136,7 @@ class EpochController:
         self._epoch = None
         for sink in epoch.sinks:
             sink.writer.commit(epoch.number)
-        log.debug("epoch is durable", extra={"epoch": epoch.number})
+        log.info("epoch is durable", extra={"epoch": epoch.number})
         self._durable(epoch.number)
 
     def quiesce(self) -> None:

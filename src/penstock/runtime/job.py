@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from enum import Enum
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock.errors import PenstockError
     from penstock.plan import PhysicalPlan
+
+
+log = logging.getLogger(__name__)
 
 
 class JobState(Enum):
@@ -57,6 +61,7 @@ class Job:
         """Change state. Engine thread only; terminal states stay."""
         if self.state.is_terminal:
             return
+        log.info("job is %s", state.value, extra={"job": self.name, "id": self.job_id})
         self.error = error or self.error
         self.state = state
         if state.is_terminal:

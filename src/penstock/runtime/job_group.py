@@ -164,6 +164,10 @@ class JobGroup:
         )
         self._finished_before = set(manifest.finished) if manifest else set()
         self._durable_epoch = manifest.epoch if manifest else 0
+        log.info(
+            "state directory opened",
+            extra={"epoch": self._durable_epoch, "incarnation": self.store.incarnation},
+        )
         # A job that ran before outlives an outage it meets while it starts; a new one says so.
         self._ran = self._ran or manifest is not None
         return EpochController(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from penstock.clients.mysql import MySqlConnection
 from penstock.connectors.mysql_cdc import enumerator
 from penstock.connectors.mysql_cdc.snapshot_reader import read_chunk
-from penstock.errors import ConnectorError, PenstockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +33,7 @@ class ChunkJobs:
         self._endpoint = endpoint
         self._context = context
         self._idle: queue.SimpleQueue[MySqlConnection] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[Apply | PenstockError] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Apply | Exception] = queue.SimpleQueue()
         self._running = 0
         self._closed = False
 
@@ -56,6 +55,7 @@ class ChunkJobs:
 
         Raises:
             ConnectorError, DataError: Met by a job.
+            Exception: A bug met by a job; the engine makes it an `InternalError`.
         """
         while True:
             try:
@@ -63,7 +63,7 @@ class ChunkJobs:
             except queue.Empty:
                 return
             self._running -= 1
-            if isinstance(result, PenstockError):
+            if isinstance(result, Exception):
                 raise result
             result()
 
@@ -116,10 +116,8 @@ class ChunkJobs:
                 connection.close()
             elif connection.is_open:
                 self._idle.put(connection)
-        except PenstockError as error:
+        except Exception as error:  # noqa: BLE001 - the engine raises it
             self._results.put(error)
-        except Exception as error:  # noqa: BLE001 - a lost result would stall the job
-            self._results.put(ConnectorError(f"reading a table failed: {error!r}", retryable=False))
         self._context.wake()
 
 

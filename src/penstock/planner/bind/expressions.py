@@ -140,7 +140,7 @@ def _unary(node: ast.Unary, scope: Scope) -> Expr:
     operand = node.operand
     if node.operator == "-" and isinstance(operand, ast.Literal):
         if operand.kind is ast.LiteralKind.INTEGER:
-            return bind_integer(-int(operand.value))  # type: ignore[arg-type]
+            return bind_integer(-int(str(operand.value)))
         if operand.kind in {ast.LiteralKind.DECIMAL, ast.LiteralKind.DOUBLE}:
             found = bind_literal(operand)
             zero = not found.value  # Flink knows no negative zero among literals

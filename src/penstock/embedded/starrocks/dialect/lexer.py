@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from penstock.embedded.starrocks.dialect.failure import syntax_error
 
@@ -76,7 +76,7 @@ def _tokens(text: str) -> list[Token]:
             raw = unescape(raw[1:-1].replace(raw[0] * 2, raw[0]))
         elif kind == "name":
             raw = raw[1:-1].replace("``", "`")
-        tokens.append(Token(kind, raw, match.start(), match.end()))  # type: ignore[arg-type]
+        tokens.append(Token(cast("Kind", kind), raw, match.start(), match.end()))
     tokens.append(Token("end", "", len(text), len(text)))
     return tokens
 
