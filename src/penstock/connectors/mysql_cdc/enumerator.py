@@ -24,6 +24,8 @@ from penstock.connectors.mysql_cdc.tables import (
     discover,
     matches,
 )
+from penstock.errors import ConnectorError
+from penstock.wire.mysql.charsets import decoder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +100,7 @@ def _captured(
 ) -> CapturedTable:
     """`entry` is the table's saved state, None for a snapshot from the start, {} for none."""
     shape = RowShape(source.schema, source.metadata, table, source.shown)
+    _check_charsets(source, table, shape)
     chunks = None
     if source.snapshots and (entry is None or "bounds" in entry):
         order = KeyOrder(table, ask)
@@ -111,6 +114,21 @@ def _captured(
             chunks = ChunkMap(order, bounds, states, complete=complete)
     dispatcher = TableDispatcher(shape, chunks, live=not source.bounded, margin=margin)
     return CapturedTable(table, shape, dispatcher)
+
+
+def _check_charsets(source: MySqlCdcSource, table: PhysicalTable, shape: RowShape) -> None:
+    """The binlog has text in its own character set: refuse what could not be decoded later."""
+    for column in table.columns:
+        if column.name in shape.needed and column.charset and not decoder_of(column.charset):
+            raise ConnectorError(
+                f"column '{column.name}' of table '{table.full_name}' has character set"
+                f" '{column.charset}', which is not known here",
+                retryable=False,
+                endpoint=str(source.endpoint),
+                code="unknown-charset",
+                detail="Its text could be read by SELECT, but not out of the binlog.",
+                hint="Leave the column out, or convert it to utf8mb4.",
+            )
 
 
 def split(

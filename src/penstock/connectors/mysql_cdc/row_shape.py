@@ -40,6 +40,7 @@ class RowShape:
         self._table = table
         self._shown = shown
         self._arrow = schema.arrow()
+        self._geometries = {c.name for c in table.columns if c.type_name == "geometry"}
         self._hidden = list(table.key)
         if table.chunk_key is not None:
             self._hidden.append(table.chunk_key.name)
@@ -68,6 +69,7 @@ class RowShape:
                         self._shown,
                         table=self._table.full_name,
                         column=column.name,
+                        is_geometry=column.name in self._geometries,
                     )
                 )
             else:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from penstock.errors import DataError
 from penstock.types import TIMESTAMP_LTZ, TypeRoot
 from penstock.types.data_type import STRING
+from penstock.wire.mysql.geometry import geometry_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,13 @@ class Shown:
 
 
 def to_declared(
-    array: Array, declared: DataType, shown: Shown, *, table: str, column: str
+    array: Array,
+    declared: DataType,
+    shown: Shown,
+    *,
+    table: str,
+    column: str,
+    is_geometry: bool = False,
 ) -> Array:
     """Values as the declared type's Arrow type.
 
@@ -66,8 +73,11 @@ def to_declared(
     if array.type == target and declared.root not in {TypeRoot.TIMESTAMP, TypeRoot.TIMESTAMP_LTZ}:
         return array
     try:
+        if is_geometry and declared.root in {TypeRoot.CHAR, TypeRoot.VARCHAR}:
+            texts = [None if v is None else geometry_text(v) for v in array.to_pylist()]
+            return pa.array(texts, pa.string())
         return _convert(array, declared, target, shown)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise DataError(
             f"a value of type {array.type} does not fit the declared type {declared.sql()}",
             table=table,

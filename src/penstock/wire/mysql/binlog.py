@@ -117,6 +117,7 @@ class BinlogDecoder:
         self._sources: dict[bytes, str] = {}
         self._in_transaction = False
         self._payload: TransactionPayload | None = None
+        self._old_json = False
 
     def feed(self, data: bytes) -> list[BinlogElement]:
         """Elements that became complete with `data`, in the order of the stream.
@@ -313,6 +314,7 @@ class BinlogDecoder:
             self._rotate(data, body, end, is_real=log_offset != 0)
         elif kind == _FORMAT:
             self._checksum = 4 if data[end + self._checksum - 5] == 1 else 0
+            self._old_json = data[body + 2 : body + 5] == b"5.7"
             self.forget_tables()
         elif kind in _HEARTBEATS:
             self._flush()
@@ -418,7 +420,8 @@ class BinlogDecoder:
         columns = self._schemas(*name)
         if columns is None:
             return None
-        return BinlogTable(name, RowImages(binary_fields(parse_table_map(body), columns)))
+        fields = binary_fields(parse_table_map(body), columns, old_json=self._old_json)
+        return BinlogTable(name, RowImages(fields))
 
     def _rows(
         self, data: bytes, body: int, end: int, kind: int, rows: tuple[int, bool, bool], stamp: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from penstock.errors import DataError
 from penstock.wire.mysql import table_map as t
+from penstock.wire.mysql.charsets import decoder_of, is_utf8
 from penstock.wire.mysql.gather import everywhere, integers_at
 from penstock.wire.mysql.json_binary import decode_json
 from penstock.wire.mysql.result_set import slices, validity
@@ -22,30 +23,6 @@ _Bools = npt.NDArray[np.bool_]
 _FEW_ROWS = 256
 _DAY = 86_400
 _MICRO = 1_000_000
-_UTF8 = frozenset({"", "utf8mb4", "utf8mb3", "utf8", "ascii"})
-_CODECS = {
-    "latin1": "cp1252",
-    "latin2": "iso8859_2",
-    "latin5": "iso8859_9",
-    "latin7": "iso8859_13",
-    "greek": "iso8859_7",
-    "hebrew": "iso8859_8",
-    "ucs2": "utf_16_be",
-    "utf16": "utf_16_be",
-    "utf16le": "utf_16_le",
-    "utf32": "utf_32_be",
-    "sjis": "shift_jis",
-    "ujis": "euc_jp",
-    "eucjpms": "euc_jp",
-    "euckr": "euc_kr",
-    "koi8r": "koi8_r",
-    "koi8u": "koi8_u",
-    "tis620": "tis_620",
-    "macroman": "mac_roman",
-    "macce": "mac_latin2",
-    "armscii8": "latin_1",
-    "binary": "utf_8",
-}
 
 
 class Gather(NamedTuple):
@@ -130,7 +107,8 @@ def _fixed(field: BinaryField, at: Gather) -> pa.Array:  # noqa: PLR0911
         return _decimals(field, at)
     if kind in {t.FLOAT, t.DOUBLE}:
         float_type, number = (pa.float32(), "<f4") if kind == t.FLOAT else (pa.float64(), "<f8")
-        return _make(float_type, everywhere(at.data, number)[at.begin], null)
+        values = everywhere(at.data, number)[at.begin]
+        return _make(float_type, _rounded(values, field.column.scale), null)
     if kind in {t.DATETIME2, t.TIMESTAMP2, t.TIME2}:
         return _clock(field, at)
     if kind in {t.DATE, t.NEWDATE}:
@@ -148,6 +126,14 @@ def _fixed(field: BinaryField, at: Gather) -> pa.Array:  # noqa: PLR0911
     if kind in {t.ENUM, t.SET}:
         return _members(field, _little(at, width), null)
     return _old_clock(kind, _little(at, width), null)
+
+
+def _rounded(values: npt.NDArray[Any], scale: int) -> npt.NDArray[Any]:
+    """Values of FLOAT(M,D) and DOUBLE(M,D), of which the server shows no more digits."""
+    if not scale:
+        return values
+    exact = [float(f"{value:.{scale}f}") for value in values.tolist()]
+    return np.array(exact, values.dtype)
 
 
 def _integers(field: BinaryField, at: Gather) -> pa.Array:
@@ -327,7 +313,10 @@ def _variable(field: BinaryField, at: Gather) -> pa.Array:
     )
     column = field.column
     if field.type == t.JSON:
-        texts = [v if v is None else decode_json(v) for v in values.to_pylist()]
+        point = not field.old_json
+        texts = [
+            v if v is None else decode_json(v, whole_with_point=point) for v in values.to_pylist()
+        ]
         return pa.array(texts, pa.string())
     if column.arrow_type == pa.string():
         return _text(values, column.charset)
@@ -341,18 +330,17 @@ def _variable(field: BinaryField, at: Gather) -> pa.Array:
 
 
 def _text(values: pa.Array, charset: str) -> pa.Array:
-    if charset in _UTF8:
+    if is_utf8(charset):
         try:
             return values.cast(pa.string())
         except pa.ArrowInvalid:
-            charset = "utf8"
+            charset = "utf8mb4"
     elif charset == "latin1":
         data = values.buffers()[2]
         if data is None or not bool((np.frombuffer(data, np.int8) < 0).any()):
             return values.view(pa.string())
-    codec = _CODECS.get(charset, "utf_8" if charset in _UTF8 else charset)
-    try:
-        texts = [v if v is None else v.decode(codec, "replace") for v in values.to_pylist()]
-    except LookupError as error:
-        raise DataError(f"character set '{charset}' is not known") from error
+    decode = decoder_of(charset)
+    if decode is None:
+        raise DataError(f"character set '{charset}' is not known")
+    texts = [v if v is None else decode(v) for v in values.to_pylist()]
     return pa.array(texts, pa.string())

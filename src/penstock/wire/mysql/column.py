@@ -71,7 +71,7 @@ class MySqlColumn:
         type_name: Lower case base name: "int", "varchar", "decimal", "datetime", "enum", ...
         length: Display length, characters, bytes or bits, 0 where none is given.
         precision: Digits of DECIMAL; fraction digits of TIME, DATETIME, TIMESTAMP.
-        scale: Fraction digits of DECIMAL.
+        scale: Fraction digits of DECIMAL, FLOAT(M,D) and DOUBLE(M,D).
         unsigned: Whether UNSIGNED (or ZEROFILL).
         nullable: Whether NULL is allowed.
         charset: MySQL's name of the character set, "" for non-text.
@@ -145,7 +145,9 @@ def parse_column(
         precision, scale = digits[0], digits[1] if len(digits) > 1 else 0
     elif base in {"time", "datetime", "timestamp"}:
         precision = int(inside or 0)
-    elif base not in {"float", "double"} and inside.isdigit():
+    elif base in {"float", "double"}:
+        scale = int(inside.partition(",")[2] or 0)
+    elif inside.isdigit():
         length = int(inside)
     if base in {"bit", "char", "binary"} and not length:
         length = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.errors import DataError
 from penstock.wire.mysql.column import MySqlColumn
@@ -44,6 +44,7 @@ class BinaryField:
         length_bytes: Bytes of the length before a value; 0 for fixed widths.
         precision: Digits, or fraction digits.
         scale: Fraction digits of DECIMAL.
+        old_json: JSON values are shown as MySQL 5.7 does.
     """
 
     column: MySqlColumn
@@ -52,6 +53,7 @@ class BinaryField:
     length_bytes: int
     precision: int = 0
     scale: int = 0
+    old_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,15 @@ def parse_table_map(body: bytes) -> TableMap:
     return TableMap(database, table, tuple(types), tuple(metas), _names(body, place))
 
 
-def binary_fields(table: TableMap, columns: list[MySqlColumn]) -> list[BinaryField]:
+def binary_fields(
+    table: TableMap, columns: list[MySqlColumn], *, old_json: bool = False
+) -> list[BinaryField]:
     """Joins binary types with the table's columns.
+
+    Args:
+        table: The binary types.
+        columns: As the server describes them.
+        old_json: Whether JSON is shown as MySQL 5.7 does.
 
     Raises:
         DataError: The columns are not those the rows were written with.
@@ -109,10 +118,13 @@ def binary_fields(table: TableMap, columns: list[MySqlColumn]) -> list[BinaryFie
         columns = [known[name.lower()] for name in table.names]
     if len(columns) != len(table.types):
         raise _changed(table, f"The binlog has {len(table.types)} columns, not {len(columns)}.")
-    return [
+    fields = [
         _field(table, column, kind, meta)
         for column, kind, meta in zip(columns, table.types, table.metas, strict=True)
     ]
+    if not old_json:
+        return fields
+    return [replace(field, old_json=True) if field.type == JSON else field for field in fields]
 
 
 def _field(table: TableMap, column: MySqlColumn, kind: int, meta: int) -> BinaryField:
