@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from penstock.catalog.table import CatalogColumn, CatalogTable, CatalogView, ColumnKind
 from penstock.connectors.base import NewTable
-from penstock.errors import UnsupportedFeatureError
+from penstock.errors import ConnectorError, UnsupportedFeatureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +56,7 @@ class ServedCatalog:
         self._server: ServerCatalog = kind.open(options)
         self._told: dict[Key, tuple[float, object]] = {}
         self._session_options: dict[Name, dict[str, str]] = {}
+        self._silent: ConnectorError | None = None
         self._pending: dict[Name, CatalogTable | None] = {}
         self._pending_databases: dict[str, bool] = {}
 
@@ -156,6 +157,7 @@ class ServedCatalog:
         raise self._refused("ALTER DATABASE")
 
     def settle(self) -> None:
+        self._silent = None
         self._pending.clear()
         self._pending_databases.clear()
 
@@ -163,9 +165,19 @@ class ServedCatalog:
         now = self._clock.monotonic()
         told = self._told.get(key)
         if told is None or now - told[0] >= self._server.cache_ms / 1000:
-            told = self._told[key] = (now, ask())
+            told = self._told[key] = (now, self._asked(ask))
         found: T = told[1]  # type: ignore[assignment]  # the answer to the same question
         return found
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """The server's answer; in a rehearsal a server that does not answer is asked once."""
+        if self._silent is not None and self._rehearsing():
+            raise self._silent
+        try:
+            return ask()
+        except ConnectorError as error:
+            self._silent = error
+            raise
 
     def _forget(self, database: str, name: str) -> None:
         self._told.pop(("tables", database), None)

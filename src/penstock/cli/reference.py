@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.catalog.memory import TYPE as IN_MEMORY
+from penstock.catalog.memory import MemoryCatalogOptions
 from penstock.config import REQUIRED, Secret, parse_bytes, parse_duration_ms
 from penstock.config.option import AtLeast, OneOf, boolean, integer
-from penstock.connectors.base import connector_names, find_connector
+from penstock.connectors.base import catalog_types, connector_names, find_connector
 from penstock.connectors.starrocks.checks import SupportedRange, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from penstock.config import Option, Options
 
@@ -24,6 +26,10 @@ Rendered from the declarations by `python -m penstock.cli.reference`; do not edi
 An option is honoured, or refused by name with the reason. One that changes nothing here is
 accepted, and the reason is told once when a job starts. Values out of bounds are errors unless the
 table says that they are moved to the nearest bound, which is told too.
+"""
+_CATALOGS = """## Catalogs
+
+Options of `CREATE CATALOG`; `'type'` names the type of the catalog.
 """
 _TYPES: dict[Callable[..., Any], str] = {
     str: "text",
@@ -47,12 +53,37 @@ def render() -> str:
             continue
         parts += ["### As a sink\n", _table(connector.options)]
         parts += ["### As a source\n", _table(connector.read_options)]
+    parts.append(_CATALOGS)
+    parts += [_catalog(name, kind.options) for name, kind in catalog_types().items()]
+    parts.append(_catalog(IN_MEMORY, MemoryCatalogOptions))
     return "\n".join(parts)
 
 
-def _table(options: type[Options]) -> str:
+def _catalog(name: str, options: type[Options]) -> str:
+    """A catalog type; options it shares with a connector are not listed again."""
+    text = f"### Catalog type {name}\n\n"
+    shared = next((base for base in options.__mro__[1:] if base in _of_connectors()), None)
+    if shared is None:
+        return text + _table(options)
+    there = {option.key for option in shared.declared()}
+    left_out = sorted(there - {option.key for option in options.declared()})
+    text += (
+        f"Also every option of the connector '{shared.connector}' but"
+        f" `{'`, `'.join(left_out)}`; it holds for all tables of the catalog.\n\n"
+    )
+    return text + _table(options, but=there)
+
+
+def _of_connectors() -> set[type[Options]]:
+    return {find_connector(name).options for name in connector_names()}
+
+
+def _table(options: type[Options], but: Collection[str] = ()) -> str:
     lines = ["| Option | Values | Default | |", "|---|---|---|---|"]
-    lines += [_row(option) for option in sorted(options.declared(), key=_place)]
+    own = [option for option in options.declared() if option.key not in but]
+    lines += [_row(option) for option in sorted(own, key=_place)]
+    if but:
+        return "\n".join(lines) + "\n"
     lines += [
         f"| `{prefix}*` | | | Free keys, checked by the connector. |"
         for prefix in options.prefixes

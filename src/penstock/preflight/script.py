@@ -24,6 +24,7 @@ _CREATE = re.compile(
     r"(?:[\w`]+\s*\.\s*)*`?(\w+)`?",
     re.IGNORECASE,
 )
+_UNKNOWN = {"unknown-table", "unknown-catalog"}
 _DECLARATIONS = (ast.CreateTable, ast.CreateView)
 
 
@@ -76,10 +77,12 @@ def _read_statements(text: str, session: LocalExecutor, read: ReadScript) -> Non
             if plan is not None:
                 read.plans.append(plan)
         except PenstockError as error:
-            if _new(error, lost):
+            if _new(error, lost) and error not in read.failures:
                 read.failures.append(error.at(statement.span))
             if isinstance(statement, _DECLARATIONS):
                 lost.add(statement.name[-1])
+            if isinstance(statement, ast.CreateCatalog):
+                lost.add(statement.name)
 
 
 def declared_tables(session: LocalExecutor) -> dict[str, CatalogTable]:
@@ -104,13 +107,16 @@ def _admitted(settings: Mapping[str, str], failures: list[PenstockError]) -> dic
 def _new(error: PenstockError, lost: set[str]) -> bool:
     """Whether the error says something new.
 
-    Not so for a refused setting, which the subject `settings` tells, and for a table whose own
-    statement failed.
+    Not so for a refused setting, which the subject `settings` tells, and for a table or catalog
+    whose own statement failed.
     """
     if error.code == SETTING_REFUSED:
         return False
     named = re.search(r"'([^']*)'", error.message)
-    return not (error.code == "unknown-table" and named and named[1].rsplit(".", 1)[-1] in lost)
+    if error.code not in _UNKNOWN or not named:
+        return True
+    parts = named[1].split(".")
+    return lost.isdisjoint((parts[0], parts[-1]))
 
 
 def _statements(

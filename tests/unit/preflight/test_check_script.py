@@ -106,6 +106,22 @@ def test_one_reader_id_on_two_accounts_is_an_error() -> None:
     assert "geheim" not in str(report)
 
 
+def test_a_catalog_that_does_not_answer_is_told_once() -> None:
+    catalog = (
+        "CREATE CATALOG {} WITH ('type'='mysql', 'hostname'='127.0.0.1', 'port'='1',"
+        " 'username'='u', 'password'='geheim'{});\n"
+    )
+    text = catalog.format("my", "") + SINK
+    text += "INSERT INTO t SELECT id FROM my.d.a;\nINSERT INTO t SELECT id FROM my.d.b;\n"
+    report = check_script(text, {})
+    assert [f.code for f in report.findings if f.severity is Severity.ERROR] == ["mysql-2003"]
+    assert "geheim" not in str(report)
+
+    text = catalog.format("my", ", 'hostnam'='x'") + SINK + "INSERT INTO t SELECT id FROM my.d.a;"
+    report = check_script(text, {})
+    assert [f.code for f in report.findings if f.severity is Severity.ERROR] == ["unknown-option"]
+
+
 def test_options_that_change_nothing_are_noted_with_the_reason() -> None:
     sink = SINK.replace("'print'", "'print', 'sink.parallelism' = '4'")
     report = check_script(SOURCE + sink + "INSERT INTO t SELECT * FROM s", {})

@@ -54,6 +54,12 @@ def show(  # noqa: PLR0911
         case "CURRENT DATABASE":
             return strings("current database name", [catalog.current_database])
         case "DATABASES":
+            if len(node.path) > 1:
+                raise ValidationError(
+                    f"Show databases from/in identifier [ {'.'.join(node.path)} ] format error,"
+                    " catalog must be a single part identifier",
+                    node.span,
+                )
             owner = node.path[0] if node.path else catalog.current_catalog
             return strings("database name", liked(catalog.databases(owner, node.span), node))
         case "TABLES" | "VIEWS":
