@@ -356,6 +356,38 @@ def test_a_server_that_does_not_answer_is_named(ends: Ends) -> None:
     assert "s3cret" not in caught.value.render()
 
 
+def test_tables_of_starrocks_are_read_too(tmp_path: Path, fresh: Ends) -> None:
+    fresh.target.execute("CREATE DATABASE shop")
+    fresh.target.execute(
+        "CREATE TABLE shop.e (id BIGINT NOT NULL, l LARGEINT, vc VARCHAR(77), dt DATETIME,"
+        " a ARRAY<INT>, twice BIGINT AS (id + id)) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)"
+    )
+    fresh.target.execute(
+        "INSERT INTO shop.e (id, l, vc, dt, a) VALUES"
+        " (1, 123456789012345678901234567890123456789, 'x', '2024-01-01 01:02:03.123456', [1, 2])"
+    )
+    fresh.target.execute(
+        "CREATE TABLE shop.agg (id BIGINT NOT NULL, h HLL HLL_UNION) AGGREGATE KEY (id)"
+        " DISTRIBUTED BY HASH (id)"
+    )
+    script = tmp_path / "read.sql"
+    script.write_text(
+        f"{fresh.catalogs}USE sr.shop;\nCREATE TABLE e2 AS SELECT * FROM e;\n"
+        "INSERT INTO agg (id) SELECT twice FROM e;\nINSERT INTO e (id) SELECT 7;"
+    )
+    done = penstock("run", str(script), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    fresh.target.execute("SELECT l, vc, dt, a, twice FROM shop.e2 WHERE id = 1")
+    assert repr(fresh.target.fetchone()) == (
+        "('123456789012345678901234567890123456789', 'x',"
+        " datetime.datetime(2024, 1, 1, 1, 2, 3, 123456), '[1,2]', 2)"
+    )
+    assert content(fresh.target, "SELECT id FROM shop.agg WHERE id = 2") == {"(2,)"}
+    assert content(fresh.target, "SELECT twice FROM shop.e WHERE id = 7") == {"(14,)"}
+    with pytest.raises(ValidationError, match="column 'h' has no type"):
+        list(fresh.session().explain_script("INSERT INTO sr.shop.agg SELECT 1"))
+
+
 def test_create_table_as_follows_flinks_rules(fresh: Ends) -> None:
     session = fresh.session()
     rows(session, "CREATE DATABASE sr.shop")
@@ -376,6 +408,15 @@ def test_create_table_as_follows_flinks_rules(fresh: Ends) -> None:
     assert "PRIMARY KEY (`id`, `customer_id`)" in created(
         f"CREATE TABLE sr.shop.a (PRIMARY KEY (id, customer_id) NOT ENFORCED) AS {query}"
     )
+    fresh.source.execute(
+        "CREATE TABLE shop.texts (id INT PRIMARY KEY, a VARCHAR(10) CHARACTER SET utf8mb3,"
+        " b VARCHAR(10) CHARACTER SET ascii, c VARCHAR(10) CHARACTER SET utf8mb4)"
+    )
+    query_of_texts = "SELECT id, b, a, c, UPPER(c) AS d FROM my.shop.texts"
+    assert (
+        "`b` VARCHAR(10) NULL,\n  `a` VARCHAR(30) NULL,\n  `c` VARCHAR(40) NULL,"
+        "\n  `d` VARCHAR(40) NULL"
+    ) in created(f"CREATE TABLE sr.shop.a AS {query_of_texts}")
     place = fresh.catalogs[fresh.catalogs.index("'jdbc-url'") :].split(", 'username'")[0]
     options = (
         f"'connector'='starrocks', {place.replace('http-url', 'load-url')}, 'username'='root',"

@@ -236,6 +236,7 @@ def new_table(table: CatalogTable) -> NewTable:
         distribution.columns if distribution is not None else (),
         distribution.buckets if distribution is not None else None,
         table.partitioned_by,
+        {c.name: c.text_bytes for c in table.columns if c.text_bytes is not None},
     )
 
 
@@ -247,6 +248,7 @@ def _entry(found: ServerTable, options: dict[str, str]) -> CatalogTable:
             comment=c.comment or None,
             refusal=c.refusal,
             generated=c.generated,
+            text_bytes=c.text_bytes,
         )
         for c in found.columns
     )

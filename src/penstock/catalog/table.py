@@ -41,6 +41,7 @@ class CatalogColumn:
         comment: What the user wrote about it.
         refusal: Why a server's column has no type here; naming it is an error.
         generated: Whether a server computes it: it is read and never written.
+        text_bytes: Most bytes of UTF-8 a text in it has; None where that is not known.
     """
 
     name: str
@@ -53,6 +54,7 @@ class CatalogColumn:
     comment: str | None = None
     refusal: str = ""
     generated: bool = False
+    text_bytes: int | None = None
 
     @property
     def written(self) -> bool:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from penstock.catalog.store import DEFAULT_CATALOG, DEFAULT_DATABASE
 from penstock.plan import SinkNode, SourceNode
-from penstock.preflight.lineage import origins
+from penstock.planner.lineage import origins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from penstock.connectors.base import OutsideColumn
     from penstock.errors import Span
-    from penstock.preflight.lineage import Origin
+    from penstock.planner.lineage import Origin
     from penstock.preflight.outside import Look
     from penstock.preflight.script import ReadScript
     from penstock.types import Column

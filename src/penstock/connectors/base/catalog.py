@@ -26,6 +26,7 @@ class ServerColumn:
         refusal: Why there is none: the server's type, in words.
         comment: The server's comment.
         generated: Whether the server computes it, so that nothing can be written to it.
+        text_bytes: Most bytes of UTF-8 a text in it has; None where that is not known.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ServerColumn:
     refusal: str = ""
     comment: str = ""
     generated: bool = False
+    text_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class NewTable:
         distributed_by: Columns that choose the bucket; empty where not given.
         buckets: How many; None where not given.
         partitioned_by: Columns that choose the partition.
+        text_bytes: Most bytes of UTF-8 a text has, of columns by name, where that is known.
     """
 
     schema: Schema
@@ -73,6 +76,7 @@ class NewTable:
     distributed_by: tuple[str, ...] = ()
     buckets: int | None = None
     partitioned_by: tuple[str, ...] = ()
+    text_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

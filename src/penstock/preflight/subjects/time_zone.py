@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from penstock.plan import SinkNode
+    from penstock.planner.lineage import Origin
     from penstock.preflight.case import Case
-    from penstock.preflight.lineage import Origin
     from penstock.types import Column, DataType
 
 

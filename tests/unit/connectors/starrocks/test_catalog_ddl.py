@@ -174,6 +174,16 @@ def test_lengths_follow_the_bytes_of_a_character() -> None:
         ddl(new, **{"unicode-char.max-bytes": "5"})
 
 
+def test_lengths_are_the_sources_where_they_are_known() -> None:
+    new = new_table(
+        ("v", VARCHAR(10)), ("c", CHAR(99)), ("w", CHAR(2)), text_bytes={"v": 30, "c": 99}
+    )
+    text = ddl(new)
+    assert "`v` VARCHAR(30) NULL,\n  `c` CHAR(99) NULL,\n  `w` CHAR(8) NULL" in text
+    assert "of v, c as many as the source's can have, else 4 a character" in notes(new)
+    assert "`v` VARCHAR(20) NULL" in ddl(new, **{"unicode-char.max-bytes": "2"})
+
+
 def test_buckets_and_properties_are_taken_from_either_spelling() -> None:
     new = new_table(("a", INT), key=("a",))
     text = ddl(

@@ -17,9 +17,12 @@ from penstock.errors import PenstockError, UnsupportedFeatureError, ValidationEr
 from penstock.expressions import InputRef
 from penstock.functions.resolve import implicit_cast
 from penstock.plan import SourceNode
+from penstock.planner.lineage import Origin, origins
 from penstock.sql import tree as ast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from penstock.catalog import CatalogStore, TablePath
     from penstock.connectors.base import NewTable, TableDesign, TableMaker
     from penstock.plan import PhysicalPlan
@@ -131,7 +134,7 @@ def create_as(node: ast.CreateTable, catalog: CatalogStore, planner: Planner) ->
     if there is not None and not node.if_not_exists:
         raise _exists(path, node)
     relation = planner.query(node.query)
-    targets, columns = _columns(node, relation)
+    targets, columns = _columns(node, relation, catalog)
     table, key_note = _keyed(declared_table(node, columns), relation, targets)
     table = checked(table, node.span, node.primary_key)
     planner.column_types(path, table)
@@ -185,7 +188,7 @@ def _maker(table: CatalogTable) -> TableMaker | None:
 
 
 def _columns(
-    node: ast.CreateTable, relation: Relation
+    node: ast.CreateTable, relation: Relation, catalog: CatalogStore
 ) -> tuple[tuple[str, ...], tuple[CatalogColumn, ...]]:
     """Names the query's columns go to, and all columns of the table.
 
@@ -194,7 +197,11 @@ def _columns(
     Source: Flink's documentation, CREATE TABLE, AS select_statement.
     """
     names = [column.name for column in relation.columns]
-    found = {c.name: CatalogColumn(c.name, type=c.type) for c in relation.columns}
+    widths = _text_bytes(relation, catalog)
+    found = {
+        c.name: CatalogColumn(c.name, type=c.type, text_bytes=width)
+        for c, width in zip(relation.columns, widths, strict=True)
+    }
     assert len(found) == len(names), "a query's columns have different names"
     if node.columns and all(isinstance(column, ast.ColumnName) for column in node.columns):
         return tuple(names), _reordered(node, found)
@@ -214,6 +221,23 @@ def _columns(
         implicit_cast(ref, column.type, definition.span)
         found[column.name] = column
     return tuple(names), (*first, *found.values())
+
+
+def _text_bytes(relation: Relation, catalog: CatalogStore) -> list[int | None]:
+    """Most bytes of the texts of each column, where catalogs' servers say so."""
+    tables = {str(path): table for path, table in catalog.known_tables()}
+    node = relation.place()
+    widths: list[int | None] = []
+    for index in range(len(relation.columns)):
+        known = [_width(origin, tables) for origin in origins(node, index)]
+        widths.append(max((w for w in known if w), default=None) if all(known) else None)
+    return widths
+
+
+def _width(origin: Origin, tables: Mapping[str, CatalogTable]) -> int | None:
+    table = tables.get(origin.source.table)
+    column = table.column(origin.column.name) if table is not None else None
+    return column.text_bytes if column is not None and not origin.casts else None
 
 
 def _reordered(node: ast.CreateTable, found: dict[str, CatalogColumn]) -> tuple[CatalogColumn, ...]:

@@ -11,6 +11,7 @@ from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
 from penstock.connectors.base import ServerColumn, ServerTable
 from penstock.connectors.mysql_cdc.catalog.options import MySqlCatalogOptions
 from penstock.connectors.mysql_cdc.catalog.types import flink_type
+from penstock.connectors.mysql_cdc.preflight.schema import text_bytes
 from penstock.connectors.mysql_cdc.source import endpoint_of
 from penstock.connectors.mysql_cdc.tables import SYSTEM_DATABASES, primary_key
 from penstock.wire.mysql.column import parse_column
@@ -112,6 +113,7 @@ class MySqlCatalog:
             found.with_nullable(nullable=nullable) if found is not None else None,
             f"MySQL's type {_text(kind)} has no counterpart" if found is None else "",
             _text(comment or ""),
+            text_bytes=text_bytes(column) if column.type_name in {"char", "varchar"} else None,
         )
 
     def _ask(self, sql: str, arguments: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:

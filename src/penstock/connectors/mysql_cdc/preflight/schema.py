@@ -36,7 +36,7 @@ def outside(table: PhysicalTable) -> OutsideTable:
             type_text(column),
             not column.nullable,
             _MEANING.get(column.type_name),
-            _text_bytes(column),
+            text_bytes(column),
         )
         for column in table.columns
     )
@@ -171,7 +171,8 @@ def _decimal_loss(kind: DataType, column: MySqlColumn) -> str:
     return "A value out of range fails the job." * (bool(column.integer_width) and digits > whole)
 
 
-def _text_bytes(column: MySqlColumn) -> int | None:
+def text_bytes(column: MySqlColumn) -> int | None:
+    """Most bytes of UTF-8 a text in a column has; None where there is no limit."""
     if column.type_name in {"char", "varchar"}:
         return column.length * _UTF8_BYTES.get(column.charset.lower(), 4)
     return _TEXT_BYTES.get(column.type_name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import NewTable, TableDesign
 from penstock.connectors.starrocks.catalog.names import quoted, quoted_path, quoted_text
+from penstock.connectors.starrocks.catalog.options import CreationOptions
 from penstock.connectors.starrocks.catalog.tables import PROPERTIES
 from penstock.connectors.starrocks.catalog.types import (
     StarRocksType,
@@ -18,9 +20,9 @@ from penstock.types import TypeRoot
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from penstock.connectors.starrocks.catalog.options import CreationOptions
     from penstock.types import Column
 
+_TEXTS = frozenset((TypeRoot.CHAR, TypeRoot.VARCHAR))
 _RESERVED = ("__op", "__row")
 _DAYS = frozenset(("date", "datetime"))
 _KEY_BYTES_MAX = 128
@@ -44,17 +46,22 @@ def column_types(new: NewTable, options: CreationOptions) -> dict[str, StarRocks
                 "Rename one of them in the query.",
             )
         seen[column.name.lower()] = column.name
-        found[column.name] = _type(column, options, is_key=column in keys)
+        found[column.name] = _type(column, new, options, is_key=column in keys)
     return found
 
 
-def _type(column: Column, options: CreationOptions, *, is_key: bool) -> StarRocksType:
+def _type(
+    column: Column, new: NewTable, options: CreationOptions, *, is_key: bool
+) -> StarRocksType:
     if column.name.lower().startswith(_RESERVED):
         raise _column_error(
             column, "StarRocks reserves names that begin so.", "Rename it in the query."
         )
-    choose = key_type if is_key else starrocks_type
-    found = choose(column.type, options.bytes_per_character)
+    kind, width = column.type, options.bytes_per_character
+    known = new.text_bytes.get(column.name)
+    if known and kind.root in _TEXTS and not options.is_set(CreationOptions.bytes_per_character):
+        kind, width = replace(kind, length=known), 1
+    found = (key_type if is_key else starrocks_type)(kind, width)
     if found is None and is_key:
         raise _column_error(
             column,
@@ -191,12 +198,18 @@ def _notes(
         yield "no primary key is known: a duplicate key table keeps every row that is sent"
     yield _bucket_note(new, options)
     yield _partition_note(new, types)
-    texts = [c.name for c in new.schema.columns if c.type.root in {TypeRoot.CHAR, TypeRoot.VARCHAR}]
-    if texts:
-        count = options.bytes_per_character
-        yield f"text lengths are bytes, {count} a character ('unicode-char.max-bytes')"
+    if any(column.type.root in _TEXTS for column in new.schema.columns):
+        yield _text_note(new, options)
     for column in new.schema.columns:
         yield from _column_notes(column, types[column.name], is_key=column.name in key)
+
+
+def _text_note(new: NewTable, options: CreationOptions) -> str:
+    count = f"{options.bytes_per_character} a character ('unicode-char.max-bytes')"
+    if not new.text_bytes or options.is_set(CreationOptions.bytes_per_character):
+        return f"text lengths are bytes, {count}"
+    listed = ", ".join(new.text_bytes)
+    return f"text lengths are bytes, of {listed} as many as the source's can have, else {count}"
 
 
 def _bucket_note(new: NewTable, options: CreationOptions) -> str:

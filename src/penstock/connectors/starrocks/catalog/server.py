@@ -108,4 +108,5 @@ def _column(column: FoundColumn, key: tuple[str, ...]) -> ServerColumn:
         f"StarRocks' type {column.text} has no counterpart" if found is None else "",
         column.comment,
         column.generated,
+        column.type.size if column.type is not None and column.type.is_text else None,
     )

@@ -113,6 +113,11 @@ class StarRocksType:
         """Whether a primary key may have columns of it."""
         return self.base in _KEYABLE
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its size is the most bytes of a text."""
+        return self.base in {"char", "varchar"} and self.size > 0
+
     def holds(self, other: StarRocksType) -> bool:
         """Whether a column of this type takes all values of the other: it may be longer.
 
