@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from penstock.errors import CheckpointError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_READ_VERSIONS = {2, 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Manifest:
         committables: Everything not yet acknowledged, per sink in commit order.
         finished: Ids of jobs that have ended for good.
         complete: Whether the whole group has ended; the directory then starts anew.
+        operators: Where the state of each operator is, by its id (`checkpoint.state_files`).
         intents_from: (incarnation, epoch) of the first intent whose transaction may be open.
     """
 
@@ -45,6 +47,7 @@ class Manifest:
     finished: tuple[str, ...] = ()
     complete: bool = False
     intents_from: tuple[int, int] = (0, 0)
+    operators: dict[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The manifest: a line of JSON, and a line with its checksum."""
@@ -64,7 +67,7 @@ class Manifest:
             version = fields.pop("version")
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise _damaged("It cannot be read as a manifest.") from error
-        if version != FORMAT_VERSION:
+        if version not in _READ_VERSIONS:
             raise CheckpointError(
                 f"manifest has version {version}, this Penstock reads {FORMAT_VERSION}",
                 code="manifest-version",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KEPT_MANIFESTS = 2
 KEPT_INTENTS = 1000
 _AFRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class NotDurableError(CheckpointError):
@@ -137,7 +137,7 @@ class CheckpointStore:
         except OSError as error:
             raise NotDurableError(
                 "could not write manifest",
-                disk_full=error.errno in _NO_ROOM,
+                disk_full=error.errno in DISK_FULL,
                 detail=f"{error.strerror}: {temporary}.",
             ) from error
         try:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock.changelog import Barrier, ChangelogBatch, ChangelogMode, Watermark
+    from penstock.state import StateTable
     from penstock.types import Schema
 
 
@@ -66,3 +67,10 @@ class Operator:
 
     def finish(self, out: Output) -> None:
         """All input has ended."""
+
+    def tables(self) -> Mapping[str, StateTable]:
+        """State to save with every epoch and to load before the first batch, by name.
+
+        Loaded in this order.
+        """
+        return {}

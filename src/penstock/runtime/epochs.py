@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.checkpoint import Manifest, NotDurableError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from penstock.checkpoint import CheckpointStore
     from penstock.connectors.base import Committable
+    from penstock.runtime.operator_states import OperatorStates, StateCut
     from penstock.runtime.pipeline import RunningSink
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Epoch:
     carried: tuple[ListedCommittable, ...]
     finished: tuple[str, ...]
     sinks: list[RunningSink]
+    state: StateCut
     listed: dict[str, tuple[Committable, ...]] = field(default_factory=dict)
     writing: Future[None] | None = None
     retry_at_ms: int | None = None
@@ -52,6 +54,7 @@ class EpochController:
         carried_sources: States of sources that no submitted job has claimed yet.
         carried: Listed committables that no opened sink has claimed yet.
         finished: Ids of jobs that have ended for good.
+        states: Of the operators.
         durable: Called with the number of each epoch whose manifest is durable.
         wake: Call it from any thread: something changed.
     """
@@ -65,6 +68,7 @@ class EpochController:
         carried_sources: dict[str, dict[str, Any]],
         carried: Sequence[ListedCommittable],
         finished: tuple[str, ...],
+        states: OperatorStates,
         durable: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
@@ -75,6 +79,7 @@ class EpochController:
         self.finished = finished
         self.warning = ""
         self._writer = writer
+        self._states = states
         self._durable = durable
         self._wake = wake
         self._epoch: Epoch | None = None
@@ -89,6 +94,7 @@ class EpochController:
         sources: dict[str, dict[str, Any]],
         finished: tuple[str, ...],
         sinks: list[RunningSink],
+        state: StateCut,
     ) -> None:
         """The barrier of the open epoch has passed; the next one opens."""
         assert self._epoch is None
@@ -100,6 +106,7 @@ class EpochController:
             tuple(self.carried),
             self.finished,
             sinks,
+            state,
         )
         self.open_epoch += 1
 
@@ -136,6 +143,7 @@ class EpochController:
         self._epoch = None
         for sink in epoch.sinks:
             sink.writer.commit(epoch.number)
+        self._states.durable(epoch.state)
         log.info("epoch is durable", extra={"epoch": epoch.number})
         self._durable(epoch.number)
 
@@ -155,11 +163,15 @@ class EpochController:
                     epoch.listed[sink.sink_id] = listed
         if len(epoch.listed) < len(epoch.sinks):
             return False
-        epoch.writing = self._writer.submit(
-            self.store.write, self._manifest(epoch, settled=settled)
-        )
+        manifest = self._manifest(epoch, settled=settled)
+        epoch.writing = self._writer.submit(self._write, epoch.state, manifest)
         epoch.writing.add_done_callback(lambda _: self._wake())
         return True
+
+    def _write(self, state: StateCut, manifest: Manifest) -> None:
+        """State first: a manifest lists only what is durable. Checkpoint writer only."""
+        operators = state.write(self._states.files)
+        self.store.write(replace(manifest, operators=operators))
 
     def _manifest(self, epoch: Epoch, *, settled: bool) -> Manifest:
         """The manifest, and from which intent on recovery must look for open transactions."""

@@ -15,6 +15,7 @@ from penstock.checkpoint import (
     OutcomeUnknownError,
     StateWriteError,
 )
+from penstock.checkpoint.state_files import StateFiles
 from penstock.clock import Clock, SystemClock
 from penstock.config import parse_duration_ms
 from penstock.connectors.base import (
@@ -27,6 +28,7 @@ from penstock.metrics import MetricGroup
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
+from penstock.runtime.operator_states import OperatorStates
 from penstock.runtime.pipeline import Pipeline, RunningSink
 from penstock.runtime.pools import Pools
 from penstock.runtime.restart import restart_strategy
@@ -170,9 +172,16 @@ class JobGroup:
         )
         # A job that ran before outlives an outage it meets while it starts; a new one says so.
         self._ran = self._ran or manifest is not None
+        self._operators = OperatorStates(
+            StateFiles(self.store.directory / "operators"),
+            self._pools.disk,
+            self.store.incarnation,
+            manifest.operators if manifest else {},
+        )
         return EpochController(
             store=self.store,
             writer=self._pools.checkpoint,
+            states=self._operators,
             first_epoch=self._durable_epoch + 1,
             carried_sources=dict(manifest.sources) if manifest else {},
             carried=manifest.committables if manifest else (),
@@ -240,7 +249,10 @@ class JobGroup:
         pipeline.build(
             job.plan,
             lambda i: self._sinks.sink_for(pipeline.prefix, job.plan, i, self._recovered),
+            self.clock,
         )
+        for operator_id, (spec, operator) in pipeline.stateful.items():
+            self._operators.attach(operator_id, spec, operator)
         job.move(JobState.RUNNING)
 
     def _finished_before_restart(self, pipeline: Pipeline) -> bool:
@@ -330,7 +342,8 @@ class JobGroup:
         sinks = self._sinks.opened
         for sink in sinks:
             sink.writer.barrier(epoch, final=self._final(sink))
-        self._epochs.begin(self._states, tuple(p.prefix.rstrip("/") for p in ended), sinks)
+        state = self._operators.capture(epoch)
+        self._epochs.begin(self._states, tuple(p.prefix.rstrip("/") for p in ended), sinks, state)
         self._last_barrier_ms = self.clock.now_ms()
         self._boundary_asked = False
         if self._stop == "drain":
@@ -359,6 +372,7 @@ class JobGroup:
     def _remove(self, pipeline: Pipeline) -> None:
         self._refresh_status()
         self._pipelines.remove(pipeline)
+        self._operators.drop(pipeline.prefix)
         self._sources.detach(pipeline)
         self._sinks.keep(self._pipelines)
 

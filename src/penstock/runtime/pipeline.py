@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.changelog import ChangelogBatch
+    from penstock.clock import Clock
     from penstock.connectors.base import SinkWriter
     from penstock.errors import Span
-    from penstock.operators import Operator, Output
+    from penstock.operators import Operator, OperatorSpec, Output
     from penstock.plan.physical import PhysicalPlan, PlanNode
     from penstock.runtime.job import Job
 
@@ -68,6 +69,7 @@ class Pipeline:
         sources: Source nodes by the id they have in the group.
         sinks: Its writers.
         inputs: Where batches of a source go.
+        stateful: Operators by an id that is stable over restarts.
         finished_epoch: The epoch that holds its last rows, once its sources have ended.
     """
 
@@ -77,16 +79,19 @@ class Pipeline:
     sinks: list[RunningSink] = field(default_factory=list)
     inputs: dict[str, list[Output]] = field(default_factory=dict)
     operators: list[_ToOperator] = field(default_factory=list)
+    stateful: dict[str, tuple[OperatorSpec, Operator]] = field(default_factory=dict)
     attached: bool = False
     finished_epoch: int | None = None
 
-    def build(self, plan: PhysicalPlan, sink_of: Callable[[int], RunningSink]) -> None:
+    def build(
+        self, plan: PhysicalPlan, sink_of: Callable[[int], RunningSink], clock: Clock
+    ) -> None:
         """Chain the operators of every sink of the plan."""
         for index, node in enumerate(plan.sinks):
             sink = sink_of(index)
             if sink not in self.sinks:
                 self.sinks.append(sink)
-            self._chain(node.input, _ToSink(sink), OperatorContext(plan.settings))
+            self._chain(node.input, _ToSink(sink), OperatorContext(plan.settings, clock))
 
     def _chain(self, node: PlanNode, out: Output, context: OperatorContext) -> None:
         match node:
@@ -96,6 +101,7 @@ class Pipeline:
                 self.inputs.setdefault(source_id, []).append(out)
             case TransformNode():
                 edge = _ToOperator(node.spec.create(context), out)
+                self.stateful[f"{self.prefix}{len(self.operators)}"] = (node.spec, edge.operator)
                 self.operators.append(edge)
                 self._chain(node.input, edge, context)
             case UnionNode():

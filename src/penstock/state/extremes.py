@@ -64,9 +64,7 @@ class Extremes:
         self.table = KeyedTable([_GROUP, codec.type.with_nullable(nullable=False)])
         self._counts = self.table.column("count", np.int64)
         self._groups = self.table.column("group", np.int64)
-        arrow = codec.arrow if codec.boxed else None
-        fill = None if arrow is not None else 0
-        self._values = self.table.column("value", codec.dtype, fill, arrow)
+        self._values = self.table.values("value", codec)
 
     def add(self, groups: Slots, column: Any, deltas: NDArray[np.int64]) -> None:
         """Change how often values are there; never below zero.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,10 +15,11 @@ from penstock.state.key_store import load_keys, save_keys
 from penstock.state.words import KeyLayout, key_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from penstock.state.codec import ValueCodec
     from penstock.types import DataType
 
     Slots = NDArray[np.int64]
@@ -36,6 +39,25 @@ class StateTable(Protocol):
         """Take over what `changes` gave, in that order; an empty table's first call."""
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """How objects of a column are saved.
+
+    Args:
+        arrow: As which Arrow type.
+        plain: An object as a value of that type.
+        made: The object from that value.
+    """
+
+    arrow: Any
+    plain: Callable[[Any], Any] = _itself
+    made: Callable[[Any], Any] = _itself
+
+
 class SlotArray:
     """A column of state: a value by slot.
 
@@ -43,9 +65,9 @@ class SlotArray:
         data: The values; replaced when the table grows, so never kept by others.
     """
 
-    def __init__(self, dtype: Any, fill: Any = 0, arrow: Any = None) -> None:
+    def __init__(self, dtype: Any, fill: Any = 0, saved: Saved | None = None) -> None:
         self.fill = fill
-        self.arrow = arrow
+        self.saved = saved
         self.data: NDArray[Any] = np.full(_SMALLEST, fill, dtype)
 
     def grow(self, limit: int) -> None:
@@ -55,16 +77,18 @@ class SlotArray:
     def save(self, slots: Slots) -> Any:
         """The values of some slots as an Arrow array."""
         values = self.data[slots]
-        return pa.array(values.tolist(), self.arrow) if self.arrow is not None else pa.array(values)
+        if self.saved is None:
+            return pa.array(values)
+        objects = [None if v is None else self.saved.plain(v) for v in values.tolist()]
+        return pa.array(objects, self.saved.arrow)
 
     def restore(self, slots: Slots, values: Any) -> None:
         """Values as `save` saved them."""
-        if self.arrow is None:
+        if self.saved is None:
             self.data[slots] = values.to_numpy(zero_copy_only=False)
-        else:
-            objects = np.empty(len(values), object)
-            objects[:] = values.to_pylist()
-            self.data[slots] = objects
+            return
+        for slot, value in zip(slots.tolist(), values.to_pylist(), strict=True):
+            self.data[slot] = None if value is None else self.saved.made(value)
 
 
 class KeyedTable:
@@ -88,24 +112,30 @@ class KeyedTable:
         self._columns: dict[str, SlotArray] = {}
         self._dirty = np.zeros(_SMALLEST, np.bool_)
         self._mark = np.zeros(_SMALLEST, np.int32)
-        self._ttl_ms = ttl_ms
+        self.ttl_ms = ttl_ms
         self._forget = forget
         self._swept = 0
         if ttl_ms:
             self._touched = self.column("touched_ms", np.int64)
 
-    def column(self, name: str, dtype: Any, fill: Any = 0, arrow: Any = None) -> SlotArray:
+    def column(self, name: str, dtype: Any, fill: Any = 0, saved: Saved | None = None) -> SlotArray:
         """A new column.
 
         Args:
             name: Its name on disk.
-            dtype: The NumPy type; object with `arrow`.
+            dtype: The NumPy type.
             fill: The value of new keys.
-            arrow: The Arrow type to save objects in.
+            saved: How objects are saved, where it holds objects.
         """
         assert name not in self._columns
-        found = self._columns[name] = SlotArray(dtype, fill, arrow)
+        found = self._columns[name] = SlotArray(dtype, fill, saved)
         return found
+
+    def values(self, name: str, codec: ValueCodec) -> SlotArray:
+        """A new column of values of a SQL type."""
+        if codec.boxed:
+            return self.column(name, object, None, Saved(codec.arrow))
+        return self.column(name, codec.dtype)
 
     def __len__(self) -> int:
         return self.index.count
@@ -120,7 +150,7 @@ class KeyedTable:
         """
         slots, _ = self.index.upsert(key_words(columns, self.types, rows))
         self._grow()
-        if self._ttl_ms:
+        if self.ttl_ms:
             self._expire(slots, rows, now_ms)
         self._dirty[slots] = True
         return slots
@@ -199,7 +229,7 @@ class KeyedTable:
     def _expire(self, slots: Slots, rows: int, now_ms: int) -> None:
         """Clear touched keys whose time is up, and forget some others whose is."""
         touched = self._touched.data
-        end = now_ms - self._ttl_ms
+        end = now_ms - self.ttl_ms
         late = slots[(touched[slots] <= end) & (touched[slots] > 0)]
         if len(late):
             late = np.unique(late)

@@ -56,7 +56,7 @@ def test_a_table_counts_as_a_dictionary_does(kinds: tuple[DataType, ...]) -> Non
     counts = table.column("count", np.int64)
     wanted: Counter[str] = Counter()
     saved = []
-    for _ in range(30):
+    for _ in range(20):
         size = seed.choice([1, 3, 400])
         columns = [draws(k.with_nullable(nullable=True), seed, size) for k in kinds]
         columns = [
@@ -113,12 +113,19 @@ def test_time_to_live_forgets_keys_that_nobody_touches() -> None:
 
 
 def test_a_bag_says_what_came_and_went() -> None:
-    bag = Bag([STRING])
-    found = bag.add(np.array([1, 1, 2]), [pa.array(["a", "a", None])], np.array([1, 1, 1]))
+    groups = KeyedTable([INT], ttl_ms=1000)
+    bag = Bag(groups, "birth", [STRING])
+    slots = groups.slots([pa.array([1, 1, 2], pa.int32())], 3, now_ms=1)
+    found = bag.add(slots, [pa.array(["a", "a", None])], np.array([1, 1, 1]))
     assert (found.before.tolist(), found.after.tolist()) == ([0, 0], [2, 1])
-    found = bag.add(np.array([1, 2, 3]), [pa.array(["a", None, "x"])], np.array([-1, -1, -1]))
+    slots = groups.slots([pa.array([1, 2, 3], pa.int32())], 3, now_ms=500)
+    found = bag.add(slots, [pa.array(["a", None, "x"])], np.array([-1, -1, -1]))
     assert (found.before.tolist(), found.after.tolist()) == ([2, 1, 0], [1, 0, 0])
-    assert len(bag.table) == 1
+    assert len(bag) == 1
+    slots = groups.slots([pa.array([1, 4], pa.int32())], 2, now_ms=9000)
+    found = bag.add(slots, [pa.array(["a", "b"])], np.array([1, 1]))
+    assert found.before.tolist() == [0, 0], "the time of group 1 was up"
+    assert len(bag) == 2, "what it held was swept"
 
 
 @pytest.mark.parametrize("largest", [False, True])
@@ -129,11 +136,11 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
     extremes = Extremes(codec, largest=largest)
     there: dict[int, list[Any]] = defaultdict(list)
     saved = []
-    for turn in range(120):
+    for turn in range(80):
         groups, values, deltas = [], [], []
         for _ in range(seed.choice([1, 40, 300])):
             group = seed.choice([0, 0, 0, 1, 2, 3, 1500])
-            if there[group] and seed.random() < (0.3 if turn < 60 else 0.7):
+            if there[group] and seed.random() < (0.3 if turn < 40 else 0.7):
                 pick = min if seed.random() < 0.5 else max
                 value = pick(there[group])
                 there[group].remove(value)
@@ -153,7 +160,7 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
         batch = extremes.changes()
         if batch is not None:
             saved.append(batch)
-        if turn == 80:
+        if turn == 50:
             extremes = Extremes(codec, largest=largest)
             extremes.load(saved)
         asked = np.array([0, 1, 2, 3, 1500, 2000])

@@ -1,0 +1,10 @@
+"""What aggregate functions keep per group, by the slots of a keyed table.
+
+Called by operators that aggregate: `accumulator_for` makes the running form of a call. An
+accumulator is fed rows without the NULLs its function skips.
+"""
+
+from penstock.operators.accumulators.base import Accumulator, AggregateCall, Rows
+from penstock.operators.accumulators.choice import accumulator_for
+
+__all__ = ["Accumulator", "AggregateCall", "Rows", "accumulator_for"]

@@ -1,0 +1,140 @@
+"""Which accumulator runs a call; DISTINCT around any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock.operators.accumulators import arrivals
+from penstock.operators.accumulators.base import Accumulator, AggregateCall, Rows
+from penstock.operators.accumulators.decimals import DecimalAverage, DecimalSum
+from penstock.operators.accumulators.numbers import Average, Count, Sum
+from penstock.operators.accumulators.values import (
+    FirstValue,
+    LastValue,
+    RetractedExtreme,
+    SmallestValue,
+)
+from penstock.state import Bag, KeyedTable
+from penstock.types import TypeRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from penstock.state import StateTable
+    from penstock.types import DataType
+
+    Slots = NDArray[np.int64]
+
+
+class Distinct:
+    """Feeds another accumulator each value of a group once.
+
+    Args:
+        inner: What takes the values.
+        bag: For the values, by the group's slot.
+    """
+
+    def __init__(self, inner: Accumulator, bag: Bag) -> None:
+        self._inner = inner
+        self._bag = bag
+
+    def add(self, rows: Rows) -> None:
+        counted = self._bag.add(rows.slots, rows.columns, rows.deltas())
+        there, was = counted.after > 0, counted.before > 0
+        changed = there != was
+        signs = np.where(there, 1, -1)[changed]
+        fed = Rows(rows.slots, rows.columns).take(counted.rows[changed])
+        all_added = signs.all() and (signs > 0).all()
+        self._inner.add(Rows(fed.slots, fed.columns, None if all_added else signs))
+
+    def result(self, slots: Slots) -> Any:
+        return self._inner.result(slots)
+
+    def forget(self, slots: Slots) -> None:
+        self._inner.forget(slots)
+
+    def tables(self) -> Mapping[str, StateTable]:
+        return {"distinct": self._bag, **self._inner.tables()}
+
+
+def accumulator_for(
+    call: AggregateCall,
+    types: Sequence[DataType],
+    table: KeyedTable,
+    name: str,
+    *,
+    retract: bool,
+) -> Accumulator:
+    """The running form of a call.
+
+    Args:
+        call: The call.
+        types: Of its arguments.
+        table: Of the groups; it gets the columns the accumulator needs.
+        name: Of those columns.
+        retract: Rows may be taken back.
+    """
+    inner = _plain(call, types, table, name, retract=retract)
+    if not call.distinct or call.function in _SET_LIKE:
+        return inner
+    return Distinct(inner, Bag(table, f"{name}.birth", types))
+
+
+_SET_LIKE = {"MIN", "MAX"}
+
+
+def _plain(
+    call: AggregateCall,
+    types: Sequence[DataType],
+    table: KeyedTable,
+    name: str,
+    *,
+    retract: bool,
+) -> Accumulator:
+    if call.function == "COUNT":
+        return Count(table, name)
+    given = types[0]
+    if call.function in {"MIN", "MAX"}:
+        largest = call.function == "MAX"
+        if retract:
+            return RetractedExtreme(given, largest=largest)
+        return SmallestValue(table, name, given, largest=largest)
+    if call.function in {"SUM", "AVG"}:
+        return _sum(call, given, table, name)
+    if call.function in {"FIRST_VALUE", "LAST_VALUE"} and not retract:
+        made = FirstValue if call.function == "FIRST_VALUE" else LastValue
+        return made(table, name, given)
+    return _all_values(call, given, table, name)
+
+
+def _sum(call: AggregateCall, given: DataType, table: KeyedTable, name: str) -> Accumulator:
+    counted = given.nullable or call.filter is not None
+    decimal = given.root is TypeRoot.DECIMAL
+    if call.function == "SUM":
+        if decimal:
+            return DecimalSum(table, name, given, call.type, counted=counted)
+        return Sum(table, name, given, counted=counted)
+    if decimal:
+        return DecimalAverage(table, name, given, call.type)
+    return Average(table, name, given)
+
+
+_SHOWN: dict[str, tuple[Callable[[arrivals.Arrivals], Any], Any]] = {
+    "FIRST_VALUE": (lambda values: values.first, None),
+    "LAST_VALUE": (lambda values: values.last, None),
+    "ARRAY_AGG": (list, None),
+    "COLLECT": (arrivals.counted, []),
+    "SINGLE_VALUE": (arrivals.single, None),
+}
+
+
+def _all_values(call: AggregateCall, given: DataType, table: KeyedTable, name: str) -> Accumulator:
+    if call.function == "LISTAGG":
+        return arrivals.AllValues(table, name, given, call.type, call.separator.join)
+    shown, empty = _SHOWN[call.function]
+    return arrivals.AllValues(table, name, given, call.type, shown, empty)
