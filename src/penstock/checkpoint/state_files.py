@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from penstock.checkpoint.store import DISK_FULL, NotDurableError
 from penstock.errors import CheckpointError
+from penstock.state import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _SEGMENTS_MAX = 16
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class StateFiles:
         found: dict[TablePlace, Segment] = {}
         path = self.directory / name
         try:
-            self.directory.mkdir(exist_ok=True, mode=0o700)
-            with path.open("wb") as file:
+            make_private_folder(self.directory)
+            with os.fdopen(open_private(path, _WRITE), "wb") as file:
                 for place, batch in parts.items():
                     start = file.tell()
                     with pa.ipc.new_stream(file, batch.schema) as writer:

@@ -43,6 +43,26 @@ class OperatorSpec(ABC):
         """The kinds of changes it emits where its input carries `given`; the same by default."""
         return given
 
+    def needs_before(self, wanted: bool) -> bool | None:  # noqa: FBT001
+        """Whether its input must carry -U.
+
+        Args:
+            wanted: Its own output must carry -U; else it must not.
+
+        Returns:
+            None where it cannot do what is wanted.
+        """
+        return wanted
+
+    def sending_before(self, wanted: bool) -> OperatorSpec:  # noqa: ARG002, FBT001
+        """Itself, with or without -U in what it makes of its input."""
+        return self
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the changes it emits are those of its input: messages then name that one."""
+        return False
+
     @abstractmethod
     def create(self, context: OperatorContext) -> Operator:
         """The running form."""

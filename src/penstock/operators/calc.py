@@ -34,6 +34,14 @@ class CalcSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    @property
+    def forwards(self) -> bool:
+        return True
+
+    def needs_before(self, wanted: bool) -> bool | None:  # noqa: FBT001
+        # An update may leave a filter: without its -U nobody would know.
+        return wanted if wanted or self.condition is None else None
+
     def create(self, context: OperatorContext) -> Operator:
         return CalcOperator(self, context)
 

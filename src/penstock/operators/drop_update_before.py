@@ -23,6 +23,13 @@ class DropUpdateBeforeSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    @property
+    def forwards(self) -> bool:
+        return True
+
+    def needs_before(self, wanted: bool) -> bool | None:  # noqa: FBT001
+        return None if wanted else True
+
     def changes(self, given: ChangelogMode) -> ChangelogMode:
         return ChangelogMode(given.kinds - {RowKind.UPDATE_BEFORE})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class GroupAggregateSpec(OperatorSpec):
         if not given.is_insert_only:
             kinds.add(RowKind.DELETE)
         return ChangelogMode(frozenset(kinds))
+
+    def needs_before(self, wanted: bool) -> bool | None:  # noqa: ARG002, FBT001
+        return True
+
+    def sending_before(self, wanted: bool) -> OperatorSpec:  # noqa: FBT001
+        return replace(self, update_before=wanted)
 
     def create(self, context: OperatorContext) -> Operator:
         return GroupAggregateOperator(self, context)

@@ -35,6 +35,10 @@ class NotNullSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    @property
+    def forwards(self) -> bool:
+        return True
+
     def create(self, context: OperatorContext) -> Operator:  # noqa: ARG002
         return NotNullOperator(self)
 

@@ -12,14 +12,14 @@ from penstock.connectors.base import Sink, TableDescriptor
 from penstock.errors import PenstockError, ValidationError, nearest
 from penstock.expressions import Call, Expr, InputRef, Literal
 from penstock.functions.resolve import implicit_cast, resolve_cast
-from penstock.operators.drop_update_before import DropUpdateBeforeSpec
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.queries import QueryBinder
 from penstock.planner.bind.scope import Scope, ScopeColumn, refused_column
 from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
-from penstock.planner.relation import Relation, node_name
+from penstock.planner.changelog import check_accepted, settled
+from penstock.planner.relation import Relation
 from penstock.planner.rules.read_less import read_less
 from penstock.types import Column, Schema, TypeRoot
 
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 
 _TEXTS = {TypeRoot.CHAR, TypeRoot.VARCHAR}
 _BINARIES = {TypeRoot.BINARY, TypeRoot.VARBINARY}
-_KIND_WORDS = {
-    RowKind.INSERT: "insert",
-    RowKind.UPDATE_AFTER: "update",
-    RowKind.DELETE: "delete",
-}
 
 
 @dataclass(slots=True)
@@ -131,7 +126,7 @@ class Planner:
         """A query whose rows go to a sink of the caller's."""
         binder = QueryBinder(self.catalog, self.settings, self.clock)
         relation = binder.query(query)
-        node = relation.place()
+        node = settled(relation.place(), (True,), query.span)
         schema = Schema(tuple(Column(c.name, c.type) for c in relation.columns))
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)
@@ -271,17 +266,10 @@ class Planner:
         statement: ast.Insert,
     ) -> PlanNode:
         accepted, hint = accepts
-        refused = relation.mode.kinds - accepted.kinds - {RowKind.UPDATE_BEFORE}
-        if refused:
-            words = " and ".join(_KIND_WORDS[kind] for kind in sorted(refused, reverse=False))
-            raise ValidationError(
-                f"Table sink '{path}' doesn't support consuming {words} changes which is produced"
-                f" by node {node_name(relation.node)}",
-                statement.span,
-                code="changelog-mode",
-                hint=hint,
-            )
+        key = frozenset(schema.names.index(name) for name in schema.primary_key)
         node = relation.place()
+        check_accepted(node, accepted, f"Table sink '{path}'", statement.span, hint)
+        node = settled(node, self._wants_before(relation, key, accepted), statement.span)
         # A computed value may be NULL whatever its type says: a decimal that overflows.
         nullable = tuple(
             index
@@ -293,17 +281,16 @@ class Planner:
         if nullable:
             mode = self.settings.get("table.exec.sink.not-null-enforcer", "ERROR").upper()
             node = TransformNode(NotNullSpec(schema, nullable, str(path), mode == "DROP"), node)
-        if self._drops_before(relation, schema, accepted):
-            node = TransformNode(DropUpdateBeforeSpec(schema), node)
         return node
 
-    def _drops_before(self, relation: Relation, schema: Schema, accepted: ChangelogMode) -> bool:
-        """Whether -U may be left out: nothing filters, and the sink's key identifies a row.
+    def _wants_before(
+        self, relation: Relation, key: frozenset[int], accepted: ChangelogMode
+    ) -> tuple[bool, ...]:
+        """Whether the sink is to get -U, the better way first.
 
-        Where a filter or another key stands between, the sink gets -U and applies it by key.
+        A sink that upserts does without where its key is a key of the changes; else it gets -U
+        and applies them by its key.
         """
-        before = RowKind.UPDATE_BEFORE
-        if before in accepted.kinds or before not in relation.mode.kinds or relation.filtered:
-            return False
-        key = frozenset(schema.names.index(name) for name in schema.primary_key)
-        return bool(key) and key in relation.keys
+        if RowKind.UPDATE_BEFORE in accepted.kinds:
+            return (True,)
+        return (False, True) if key and key in relation.keys else (True,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from penstock.changelog import ChangelogMode
 from penstock.expressions import Call, Expr, InputRef
 from penstock.functions.resolve import resolve_operator
 from penstock.operators.calc import CalcSpec
@@ -37,8 +36,10 @@ def node_name(node: PlanNode) -> str:
             fields = ", ".join(node.schema.names)
             table = ", ".join(node.table.split("."))
             return f"TableSourceScan(table=[[{table}]], fields=[{fields}])"
-        case TransformNode():
+        case TransformNode() if node.spec.forwards:
             return node_name(node.input)
+        case TransformNode():
+            return node.spec.explain()
         case UnionNode():
             return "Union(all=[true])"
 
@@ -74,9 +75,7 @@ class Relation:
         node: Where rows come from.
         columns: Names, types and qualifiers of the output.
         projections: One expression over the node's columns per output column.
-        mode: Kinds of changes.
         condition: A filter over the node's columns.
-        filtered: Whether any filter lies between source and output.
         keys: Sets of output columns that identify a row, where changes apply by them.
         refused: Names of columns of a server's table that have no type here, and why.
     """
@@ -84,11 +83,19 @@ class Relation:
     node: PlanNode
     columns: tuple[ScopeColumn, ...]
     projections: tuple[Expr, ...]
-    mode: ChangelogMode
     condition: Expr | None = None
-    filtered: bool = False
     keys: tuple[frozenset[int], ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def over(
+        cls, node: PlanNode, names: Sequence[str], keys: tuple[frozenset[int], ...] = ()
+    ) -> Relation:
+        """The rows of a node as they are, under some names."""
+        types = [column.type for column in node_schema(node).columns]
+        columns = tuple(ScopeColumn(n, t) for n, t in zip(names, types, strict=True))
+        refs = tuple(InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(columns))
+        return cls(node, columns, refs, keys=keys)
 
     @property
     def scope(self) -> Scope:
@@ -100,7 +107,7 @@ class Relation:
         moved = substitute(condition, base.projections)
         if base.condition is not None:
             moved = resolve_operator("AND", [base.condition, moved])
-        return replace(base, condition=moved, filtered=True)
+        return replace(base, condition=moved)
 
     def project(self, exprs: Sequence[Expr], names: Sequence[str]) -> Relation:
         """Other columns over the output columns."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from penstock.checkpoint import CheckpointStore
     from penstock.connectors.base import Committable
-    from penstock.runtime.operator_states import OperatorStates, StateCut
+    from penstock.runtime.operator_states import StateCut
     from penstock.runtime.pipeline import RunningSink
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Epoch:
     carried: tuple[ListedCommittable, ...]
     finished: tuple[str, ...]
     sinks: list[RunningSink]
-    state: StateCut
+    state: StateCut | None
     listed: dict[str, tuple[Committable, ...]] = field(default_factory=dict)
     writing: Future[None] | None = None
     retry_at_ms: int | None = None
@@ -54,7 +54,6 @@ class EpochController:
         carried_sources: States of sources that no submitted job has claimed yet.
         carried: Listed committables that no opened sink has claimed yet.
         finished: Ids of jobs that have ended for good.
-        states: Of the operators.
         durable: Called with the number of each epoch whose manifest is durable.
         wake: Call it from any thread: something changed.
     """
@@ -68,7 +67,6 @@ class EpochController:
         carried_sources: dict[str, dict[str, Any]],
         carried: Sequence[ListedCommittable],
         finished: tuple[str, ...],
-        states: OperatorStates,
         durable: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
@@ -79,7 +77,6 @@ class EpochController:
         self.finished = finished
         self.warning = ""
         self._writer = writer
-        self._states = states
         self._durable = durable
         self._wake = wake
         self._epoch: Epoch | None = None
@@ -94,7 +91,7 @@ class EpochController:
         sources: dict[str, dict[str, Any]],
         finished: tuple[str, ...],
         sinks: list[RunningSink],
-        state: StateCut,
+        state: StateCut | None = None,
     ) -> None:
         """The barrier of the open epoch has passed; the next one opens."""
         assert self._epoch is None
@@ -143,7 +140,6 @@ class EpochController:
         self._epoch = None
         for sink in epoch.sinks:
             sink.writer.commit(epoch.number)
-        self._states.durable(epoch.state)
         log.info("epoch is durable", extra={"epoch": epoch.number})
         self._durable(epoch.number)
 
@@ -168,10 +164,11 @@ class EpochController:
         epoch.writing.add_done_callback(lambda _: self._wake())
         return True
 
-    def _write(self, state: StateCut, manifest: Manifest) -> None:
+    def _write(self, state: StateCut | None, manifest: Manifest) -> None:
         """State first: a manifest lists only what is durable. Checkpoint writer only."""
-        operators = state.write(self._states.files)
-        self.store.write(replace(manifest, operators=operators))
+        if state is not None:
+            manifest = replace(manifest, operators=state.write())
+        self.store.write(manifest)
 
     def _manifest(self, epoch: Epoch, *, settled: bool) -> Manifest:
         """The manifest, and from which intent on recovery must look for open transactions."""

@@ -181,7 +181,6 @@ class JobGroup:
         return EpochController(
             store=self.store,
             writer=self._pools.checkpoint,
-            states=self._operators,
             first_epoch=self._durable_epoch + 1,
             carried_sources=dict(manifest.sources) if manifest else {},
             carried=manifest.committables if manifest else (),
@@ -359,6 +358,7 @@ class JobGroup:
 
     def _on_durable(self, epoch: int) -> None:
         self._durable_epoch = epoch
+        self._operators.durable()
         self._sources.acknowledge(epoch)
 
     def _finish_visible(self) -> None:

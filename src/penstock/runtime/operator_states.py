@@ -33,25 +33,27 @@ class StateCut:
     """What changed in an epoch, not yet on disk.
 
     Args:
+        files: Where it goes.
         name: Of its file.
         parts: Changes by table.
         tables: Segments of all tables before.
         texts: Of all operators.
     """
 
+    files: StateFiles
     name: str
     parts: dict[TablePlace, pa.RecordBatch]
     tables: dict[TablePlace, tuple[Segment, ...]]
     texts: dict[str, str]
     written: dict[TablePlace, Segment] | None = None
 
-    def write(self, files: StateFiles) -> Any:
+    def write(self) -> Any:
         """Make it durable; what the manifest says of operators. Checkpoint writer only.
 
         Raises:
             NotDurableError: It could not be written; it may be tried again.
         """
-        self.written = files.write(self.name, self.parts)
+        self.written = self.files.write(self.name, self.parts)
         tables = {
             place: (*self.tables.get(place, ()), *self._new(place))
             for place in {**self.tables, **self.written}
@@ -90,6 +92,7 @@ class OperatorStates:
         self._tables: dict[TablePlace, StateTable] = {}
         self._merging: dict[TablePlace, tuple[list[Segment], Future[Segment]]] = {}
         self._merges = 0
+        self._cut: StateCut | None = None
 
     def attach(self, operator_id: str, spec: OperatorSpec, operator: Operator) -> None:
         """Load what the operator had, where it had anything, and save it from now on.
@@ -139,10 +142,14 @@ class OperatorStates:
         }
         name = f"{self._incarnation:06d}-{epoch:012d}.state"
         tables = {place: tuple(segments) for place, segments in self._segments.items()}
-        return StateCut(name, parts, tables, dict(self._texts))
+        self._cut = StateCut(self.files, name, parts, tables, dict(self._texts))
+        return self._cut
 
-    def durable(self, cut: StateCut) -> None:
-        """The manifest that lists a cut is durable."""
+    def durable(self) -> None:
+        """The manifest that lists the last cut is durable."""
+        cut, self._cut = self._cut, None
+        if cut is None:
+            return
         for place, segment in (cut.written or {}).items():
             if place in self._tables:
                 self._segments.setdefault(place, []).append(segment)

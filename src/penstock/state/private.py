@@ -14,7 +14,7 @@ FOLDER_MODE = 0o700
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # What a state directory holds at its top. Where there is anything else, the folder is not ours
 # alone, and keeps its rights.
-_OWN_NAMES = {"lock", "incarnation", "intents", "script.json", "sources", "spool"}
+_OWN_NAMES = {"lock", "incarnation", "intents", "script.json", "sources", "spool", "operators"}
 _OWN_SUFFIXES = (".tmp", ".jsonl")
 
 

@@ -56,6 +56,9 @@ def bind(node: ast.Expression, scope: Scope) -> Expr:  # noqa: PLR0911, PLR0912
         ValidationError: Unknown names, types that do not fit.
         UnsupportedFeatureError: Sub-queries, aggregates, OVER and what else is not run.
     """
+    whole = scope.intercept(node)
+    if whole is not None:
+        return whole
     span = node.span
     match node:
         case ast.Literal():

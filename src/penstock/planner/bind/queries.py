@@ -9,7 +9,15 @@ from penstock.catalog import CatalogStore, CatalogView, TablePath
 from penstock.errors import Span, ValidationError
 from penstock.expressions import Expr, InputRef
 from penstock.functions.resolve import implicit_cast, untyped_null
+from penstock.planner.bind.aggregates import GroupedScope, aggregates_in
 from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.grouping import (
+    StateOptions,
+    aggregated,
+    distinct,
+    group_calls,
+    state_options,
+)
 from penstock.planner.bind.names import aliased, unique
 from penstock.planner.bind.scope import Scope
 from penstock.planner.bind.sets import union_all
@@ -68,36 +76,56 @@ class QueryBinder:
         raise unsupported(type(node).__name__, node)
 
     def _select(self, node: ast.Select) -> Relation:
-        refused = (
-            (node.group_by, "GROUP BY"),
-            (node.having, "HAVING"),
-            (node.qualify, "QUALIFY"),
-            (node.windows or None, "WINDOW"),
-            (node.hints or None, "query hint"),
-        )
+        refused = ((node.qualify, "QUALIFY"), (node.windows or None, "WINDOW"))
         for part, name in refused:
             if part is not None:
                 places = part if isinstance(part, tuple) else (part,)
                 raise unsupported(name, places[0] if places else node)
-        if node.distinct:
-            raise unsupported("SELECT DISTINCT", node)
         relation = self._relation(node.from_) if node.from_ is not None else self._written.nothing()
         scope = self._scope(relation)
         if node.where is not None:
-            condition = bind(node.where, scope)
-            if condition.type.root not in {TypeRoot.BOOLEAN, TypeRoot.NULL}:
-                raise ValidationError(
-                    "WHERE clause must be a condition",
-                    node.where.span,
-                    detail=f"Its type is {condition.type.sql()}.",
-                )
-            relation = relation.filter(implicit_cast(condition, BOOLEAN, node.where.span))
+            for call in aggregates_in(node.where):
+                raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
+            relation = relation.filter(self._condition(node.where, scope, "WHERE"))
             scope = self._scope(relation)
+        state = state_options(self.settings, node)
+        parts = (node.items, node.having)
+        if node.group_by is not None or node.having or any(True for _ in aggregates_in(parts)):
+            relation = self._grouped(node, relation, scope, state)
+        else:
+            exprs, names = self._items(node, scope)
+            relation = relation.project(exprs, unique(names))
+        return distinct(relation, state) if node.distinct else relation
+
+    def _grouped(
+        self, node: ast.Select, relation: Relation, scope: Scope, state: StateOptions
+    ) -> Relation:
+        calls = group_calls(node, scope)
+        above = GroupedScope(database=scope.database, calls=calls)
+        exprs, names = self._items(node, above)
+        having = None if node.having is None else self._condition(node.having, above, "HAVING")
+        found = aggregated(relation, calls, state)
+        if having is not None:
+            found = found.filter(having)
+        return found.project(exprs, unique(names))
+
+    def _condition(self, node: ast.Expression, scope: Scope, clause: str) -> Expr:
+        condition = bind(node, scope)
+        if condition.type.root not in {TypeRoot.BOOLEAN, TypeRoot.NULL}:
+            raise ValidationError(
+                f"{clause} clause must be a condition",
+                node.span,
+                detail=f"Its type is {condition.type.sql()}.",
+            )
+        return implicit_cast(condition, BOOLEAN, node.span)
+
+    def _items(self, node: ast.Select, scope: Scope) -> tuple[list[Expr], list[str]]:
+        """The select list, and the names of its columns."""
         exprs: list[Expr] = []
         names: list[str] = []
         for item in node.items:
             self._item(item, scope, node, exprs, names)
-        return relation.project(exprs, unique(names))
+        return exprs, names
 
     def _scope(self, relation: Relation) -> Scope:
         return replace(relation.scope, database=self.catalog.current_database)
@@ -114,6 +142,8 @@ class QueryBinder:
         if isinstance(expression, ast.Star):
             if node.from_ is None:
                 raise ValidationError("SELECT * needs a FROM clause", expression.span)
+            if isinstance(scope, GroupedScope):
+                scope.refuse_star(expression)
             for index in scope.star(expression.qualifier, expression.span):
                 column = scope.columns[index]
                 exprs.append(InputRef(index=index, name=column.name, type=column.type))
@@ -122,15 +152,18 @@ class QueryBinder:
         bound = bind(expression, scope)
         if bound.type.root is TypeRoot.NULL:
             raise untyped_null(expression.span)
-        exprs.append(bound)
         if item.alias is not None:
-            names.append(item.alias)
+            name = item.alias
         elif isinstance(expression, ast.Identifier):
-            names.append(expression.parts[-1])
+            name = expression.parts[-1]
         elif isinstance(expression, ast.FieldAccess):
-            names.append(expression.field)
+            name = expression.field
         else:
-            names.append(f"EXPR${len(names)}")
+            name = f"EXPR${len(names)}"
+        if isinstance(scope, GroupedScope) and isinstance(bound, InputRef):
+            bound = scope.calls.named(bound, name)
+        exprs.append(bound)
+        names.append(name)
 
     def _relation(self, node: ast.Relation) -> Relation:
         match node:

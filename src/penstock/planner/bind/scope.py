@@ -10,6 +10,7 @@ from penstock.expressions import Expr, InputRef
 from penstock.functions.resolve import resolve_field
 
 if TYPE_CHECKING:
+    from penstock.sql.tree import Expression
     from penstock.types import DataType
 
 
@@ -35,6 +36,10 @@ class Scope:
     columns: tuple[ScopeColumn, ...] = ()
     database: str = ""
     refused: tuple[tuple[str, str], ...] = ()
+
+    def intercept(self, node: Expression) -> Expr | None:  # noqa: ARG002
+        """What an expression stands for as a whole, where it means more than its parts."""
+        return None
 
     def resolve(self, parts: tuple[str, ...], span: Span) -> Expr:
         """The column, or field of a column, of that name.

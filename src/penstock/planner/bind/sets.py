@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock.changelog import ChangelogMode
 from penstock.errors import Span, ValidationError
 from penstock.expressions import InputRef
 from penstock.functions.resolve import common_type, implicit_cast
@@ -31,14 +31,9 @@ def union_all(left: Relation, right: Relation, span: Span) -> Relation:
     names = [column.name for column in left.columns]
     nodes = tuple(_as_types(side, types, names).place() for side in (left, right))
     flat = tuple(part for n in nodes for part in (n.inputs if isinstance(n, UnionNode) else (n,)))
+    # Each side names its own columns; the types are the common ones, whatever a side's NULLs are.
     columns = tuple(ScopeColumn(n, t) for n, t in zip(names, types, strict=True))
-    return Relation(
-        UnionNode(flat),
-        columns,
-        tuple(InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(columns)),
-        ChangelogMode(left.mode.kinds | right.mode.kinds),
-        filtered=left.filtered or right.filtered,
-    )
+    return replace(Relation.over(UnionNode(flat), names), columns=columns)
 
 
 def _as_types(relation: Relation, types: Sequence[DataType], names: Sequence[str]) -> Relation:

@@ -20,8 +20,6 @@ from penstock.types import Column, Schema
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from penstock.changelog import ChangelogMode
-
 
 def connector_of(
     path: TablePath, table: CatalogTable, options: Mapping[str, str], span: Span
@@ -131,7 +129,7 @@ class Scans:
                 table.span,
             )
             self._scans[key] = scan
-        return _table_relation(table, scan, scan.mode)
+        return _table_relation(table, scan)
 
     def _descriptor(
         self,
@@ -165,7 +163,7 @@ class Scans:
         return TableDescriptor(str(path), schema, options, metadata, dict(self.settings))
 
 
-def _table_relation(table: CatalogTable, scan: SourceNode, mode: ChangelogMode) -> Relation:
+def _table_relation(table: CatalogTable, scan: SourceNode) -> Relation:
     """The declared columns over what the source delivers."""
     schema = scan.schema
     refs: dict[str, Expr] = {}
@@ -178,7 +176,7 @@ def _table_relation(table: CatalogTable, scan: SourceNode, mode: ChangelogMode) 
             refs[delivered.name] = resolve_cast(ref, declared.type)
     names = list(refs)
     inner = Scope(tuple(ScopeColumn(name, refs[name].type) for name in names))
-    base = Relation(scan, inner.columns, tuple(refs.values()), mode)
+    base = Relation(scan, inner.columns, tuple(refs.values()))
     if schema.primary_key:
         key = frozenset(names.index(name) for name in schema.primary_key)
         base = replace(base, keys=(key,))

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from penstock.changelog import ChangelogMode
 from penstock.clock import session_zone
 from penstock.errors import ValidationError
-from penstock.expressions import EvalContext, Expr, InputRef, evaluate
+from penstock.expressions import EvalContext, Expr, evaluate
 from penstock.functions.resolve import common_type, implicit_cast
 from penstock.plan import SourceNode
 from penstock.planner.bind.expressions import bind
@@ -86,14 +85,7 @@ class WrittenRows:
     def _source(self, columns: Schema, rows: pa.RecordBatch) -> Relation:
         source = ValuesSource(columns, rows)
         node = SourceNode(self.new_id("VALUES"), "VALUES", source, columns)
-        return Relation(
-            node,
-            tuple(ScopeColumn(c.name, c.type) for c in columns.columns),
-            tuple(
-                InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(columns.columns)
-            ),
-            ChangelogMode.insert_only(),
-        )
+        return Relation.over(node, columns.names)
 
 
 def _known(data_type: DataType) -> DataType:
