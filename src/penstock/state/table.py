@@ -137,6 +137,10 @@ class KeyedTable:
             return self.column(name, object, None, Saved(codec.arrow))
         return self.column(name, codec.dtype)
 
+    def column_of(self, name: str) -> SlotArray:
+        """The column of that name."""
+        return self._columns[name]
+
     def __len__(self) -> int:
         return self.index.count
 

@@ -58,6 +58,8 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "table.dml-sync": boolean,
     "table.dynamic-table-options.enabled": boolean,
     "table.exec.sink.not-null-enforcer": one_of("error", "drop"),
+    "table.exec.state.ttl": parse_duration_ms,
+    "execution.runtime-mode": one_of("streaming", "batch", "automatic"),
     f"{_FIXED}attempts": integer,
     f"{_FIXED}delay": parse_duration_ms,
     f"{_RATE}max-failures-per-interval": _count,

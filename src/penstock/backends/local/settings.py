@@ -43,16 +43,15 @@ restart-strategy.exponential-delay.backoff-multiplier
 restart-strategy.exponential-delay.reset-backoff-threshold
 restart-strategy.exponential-delay.attempts-before-reset-backoff
 table.local-time-zone table.dml-sync table.dynamic-table-options.enabled
-table.exec.sink.not-null-enforcer
+table.exec.sink.not-null-enforcer table.exec.state.ttl execution.runtime-mode
 """
 _NO_EFFECT = {
     "delivery is exactly once wherever the sink has transactions, and epochs pace themselves": """
 execution.checkpointing.mode execution.checkpointing.timeout execution.checkpointing.min-pause""",
-    "jobs run in streaming mode; bounded ones end by themselves": """
-execution.runtime-mode""",
+    "aggregations fold every batch by key before they emit, mini-batches or not": """
+table.exec.mini-batch.enabled table.exec.mini-batch.allow-latency table.exec.mini-batch.size""",
     "keyed state and timers exist only for operators this version does not run": """
-table.exec.state.ttl table.exec.source.idle-timeout table.exec.mini-batch.enabled
-table.exec.mini-batch.allow-latency table.exec.mini-batch.size table.exec.rank.topn-cache-size
+table.exec.source.idle-timeout table.exec.rank.topn-cache-size
 table.exec.window-agg.buffer-size-limit table.exec.interval-join.min-cleanup-interval
 pipeline.auto-watermark-interval table.exec.deduplicate.insert-update-after-sensitive-enabled
 table.exec.async-lookup.buffer-capacity table.exec.async-lookup.timeout

@@ -118,6 +118,8 @@ class Scans:
             except PenstockError as error:
                 error.at(place_of(table, error))
                 raise
+            if self.settings.get("execution.runtime-mode", "").upper() == "BATCH":
+                _check_bounded(path, source.bounded, node.span)
             self.notes += option_notes(path, connector, options, read=True)
             scan = SourceNode(
                 self.new_id(str(path)),
@@ -161,6 +163,17 @@ class Scans:
             metadata[column.name] = column.metadata_key
         schema = Schema(tuple(columns), physical.primary_key)
         return TableDescriptor(str(path), schema, options, metadata, dict(self.settings))
+
+
+def _check_bounded(path: TablePath, bounded: bool, span: Span) -> None:  # noqa: FBT001
+    if not bounded:
+        raise ValidationError(
+            f"Querying an unbounded table '{path}' in batch mode is not allowed."
+            " The table source is unbounded.",
+            span,
+            code="unbounded",
+            hint="SET 'execution.runtime-mode' = 'streaming', or bound the source.",
+        )
 
 
 def _table_relation(table: CatalogTable, scan: SourceNode) -> Relation:
