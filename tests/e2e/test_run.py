@@ -124,7 +124,7 @@ def test_ctrl_c_commits_what_was_read_and_the_next_run_goes_on_from_there(
     process.send_signal(signal.SIGINT)
     returned, _, err = finish(process)
     assert returned == 130
-    row = int(re.findall(r"Savepoint: .penstock/a, epoch \d+, .*\.g at row (\d+)", err)[0])
+    row = int(re.findall(r"Savepoint: /.*/.penstock/a, epoch \d+, .*\.g at row (\d+)", err)[0])
     assert count(client) == row
     client.execute("SHOW PROC '/transactions/test/running'")
     assert client.fetchall() == ()
@@ -209,7 +209,7 @@ def test_settings_come_from_files_and_the_command_line(tmp_path: Path) -> None:
     )
     returned, _, err = run(tmp_path, BOUNDED, "--conf", "config.yaml")
     assert returned == 0
-    assert "State directory: .penstock/from_file" in err
+    assert f"State directory: {tmp_path}/.penstock/from_file" in err
     assert "'rest.port' has no effect here" in err
     returned, _, err = run(
         tmp_path,
@@ -222,7 +222,7 @@ def test_settings_come_from_files_and_the_command_line(tmp_path: Path) -> None:
         "pipelin.nam=x",
     )
     assert returned == 0
-    assert "State directory: .penstock/given" in err
+    assert f"State directory: {tmp_path}/.penstock/given" in err
     assert "unknown setting 'pipelin.nam'; did you mean 'pipeline.name'?" in err
     returned, _, err = run(tmp_path, BOUNDED, "-D", "execution.checkpointing.interval=soon")
     assert (returned, "error[invalid-setting]" in err) == (1, True)
