@@ -207,8 +207,8 @@ def _ca_file(given: Mapping[str, str]) -> str:
         return ""
     if given.get("trustcertificatekeystoretype", "").upper() != "PEM":
         message = (
-            "a Java key store cannot be read here; export its certificates as PEM and set"
-            " 'sink.ssl.ca-file', or trustCertificateKeyStoreType=PEM"
+            "a Java key store (trustCertificateKeyStoreUrl) cannot be read here; export its"
+            " certificates as PEM, and set trustCertificateKeyStoreType=PEM"
         )
         raise ValueError(message)
     return unquote(urlsplit(url).path) if url.startswith("file:") else url

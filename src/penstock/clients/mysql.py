@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Columns = Generator[list[pa.Array], None, None]
 
 _READ_BYTES = 1 << 20
+_UTC = "SET time_zone = '+00:00'"
 _LOST = frozenset({2002, 2003, 2006, 2013, 2014, 2055, 1053, 1040, 1158, 1159, 1160, 1161, 1205})
 _LOST |= frozenset({1213, 3024, 1317, 1927, 4031})
 _REFUSED = frozenset({1044, 1045, 1049, 1142, 1143, 1227, 1698, 1130, 1251, 2059})
@@ -56,6 +57,7 @@ class MySqlEndpoint:
         ssl_ca: File with certificates of authorities.
         database: Default database, "" for none.
         read_timeout_ms: How long a server that was asked may stay silent.
+        session_variables: Assignments for `SET` after login, "" for none; not the time zone.
     """
 
     host: str
@@ -67,6 +69,7 @@ class MySqlEndpoint:
     ssl_ca: str = ""
     database: str = ""
     read_timeout_ms: int = 60_000
+    session_variables: str = ""
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}"
@@ -108,7 +111,12 @@ class MySqlConnection:
             raw = pymysql.connect(**_arguments(endpoint))
         except (pymysql.MySQLError, OSError, RuntimeError) as error:
             raise connector_error(error, endpoint) from error
-        return cls(endpoint, raw)
+        _check_tls(raw, endpoint)
+        connection = cls(endpoint, raw)
+        if endpoint.session_variables:
+            connection.query(f"SET {endpoint.session_variables}")
+            connection.query(_UTC)
+        return connection
 
     @property
     def raw_socket(self) -> socket.socket:
@@ -287,15 +295,43 @@ def _arguments(endpoint: MySqlEndpoint) -> dict[str, Any]:
         "read_timeout": max(1, endpoint.read_timeout_ms // 1000),
         "write_timeout": max(1, endpoint.read_timeout_ms // 1000),
         "client_flag": CLIENT.MULTI_STATEMENTS & 0,
-        "init_command": "SET time_zone = '+00:00'",
+        "init_command": _UTC,
     }
     mode = endpoint.ssl_mode.upper()
     if mode == "DISABLED":
         arguments["ssl_disabled"] = True
     elif mode != "PREFERRED":
-        context = ssl.create_default_context(cafile=endpoint.ssl_ca or None)
+        context = _authorities(endpoint)
         context.check_hostname = mode == "VERIFY_IDENTITY"
         if mode == "REQUIRED":
             context.verify_mode = ssl.CERT_NONE
         arguments["ssl"] = context
     return arguments
+
+
+def _authorities(endpoint: MySqlEndpoint) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=endpoint.ssl_ca or None)
+    except OSError as error:
+        raise ConnectorError(
+            f"could not read the authorities in '{endpoint.ssl_ca}'",
+            retryable=False,
+            endpoint=str(endpoint),
+            code="no-authorities",
+            detail=f"{error}.",
+            hint="Name a PEM file of certificates.",
+        ) from error
+
+
+def _check_tls(raw: pymysql.connections.Connection[Any], endpoint: MySqlEndpoint) -> None:
+    """Older PyMySQL goes on in the clear where TLS is demanded and the server has none."""
+    demanded = endpoint.ssl_mode.upper() not in {"DISABLED", "PREFERRED"}
+    if demanded and not raw.server_capabilities & CLIENT.SSL:  # type: ignore[attr-defined]
+        raw.close()
+        raise ConnectorError(
+            "the server offers no TLS, which the options demand",
+            retryable=False,
+            endpoint=str(endpoint),
+            code="no-tls",
+            hint="Set up TLS on the server, or take sslMode 'PREFERRED'.",
+        )

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlencode
 
+from penstock.clients.jdbc_url import parse_jdbc_url
 from penstock.config import REQUIRED, Option, Secret, parse_duration_ms
 from penstock.config.option import at_least, boolean, integer, one_of
 from penstock.connectors.mysql_cdc.debezium import SNAPSHOT_MODE, DebeziumOptions
@@ -14,6 +16,8 @@ from penstock.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from penstock.clients.jdbc_url import JdbcUrl
 
 MODES = (
     "initial",
@@ -23,6 +27,7 @@ MODES = (
     "specific-offset",
     "timestamp",
 )
+_JDBC = "jdbc.properties."
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|$)", re.S)
 _FLAGS = re.compile(r"^\(\?([a-zA-Z]+)\)")
 
@@ -88,7 +93,7 @@ class MySqlCdcOptions(DebeziumOptions):
     """The WITH options of a mysql-cdc table."""
 
     connector: ClassVar[str] = "mysql-cdc"
-    prefixes: ClassVar[tuple[str, ...]] = ("jdbc.properties.",)
+    prefixes: ClassVar[tuple[str, ...]] = (_JDBC,)
     refused_prefixes: ClassVar[Mapping[str, str]] = {
         "debezium.": "Penstock reads the binlog itself and knows no such property of Debezium"
     }
@@ -209,6 +214,9 @@ class MySqlCdcOptions(DebeziumOptions):
     def __init__(self, raw: Mapping[str, str]) -> None:
         super().__init__(raw)
         self._tell(self._mode_note())
+        self.driver = self._read_driver()
+        for note in self.driver.notes:
+            self._tell(note)
 
     def validate(self) -> None:
         """Rules between options.
@@ -235,6 +243,46 @@ class MySqlCdcOptions(DebeziumOptions):
         if self.is_set(MySqlCdcOptions.given_mode):
             return self.given_mode
         return self.mode_of_debezium or self.given_mode
+
+    @property
+    def zone(self) -> str:
+        """The zone the user named: `server-time-zone`, or the Java driver's parameter."""
+        return self.server_time_zone or self.driver.time_zone
+
+    def _read_driver(self) -> JdbcUrl:
+        """Parameters of `jdbc.properties.*`, read as those of a URL of the Java driver.
+
+        Raises:
+            OptionError: One is unknown, or asks for what is not done here.
+        """
+        given = self.with_prefix(_JDBC)
+        behavior = given.get("zeroDateTimeBehavior", "")
+        if behavior and behavior.replace("_", "").lower() != "converttonull":
+            raise self.refusal(f"{_JDBC}zeroDateTimeBehavior", "zero dates are NULL")
+        try:
+            found = parse_jdbc_url(
+                f"jdbc:mysql://server?{urlencode(given)}",
+                default_port=3306,
+                option=_JDBC.rstrip("."),
+                with_times=True,
+            )
+        except ValueError as error:
+            text = str(error).lower()
+            key = next((key for key in given if key.lower() in text), "*")
+            raise OptionError(
+                f"invalid option '{_JDBC}{key}'",
+                key=f"{_JDBC}{key}",
+                code="invalid-option",
+                detail=f"{str(error)[:1].upper()}{str(error)[1:]}.",
+            ) from error
+        if found.time_zone and self.server_time_zone not in {"", found.time_zone}:
+            raise OptionError(
+                f"'{_JDBC}serverTimezone' is '{found.time_zone}', 'server-time-zone' is"
+                f" '{self.server_time_zone}'",
+                key="server-time-zone",
+                hint="Set one of them.",
+            )
+        return found
 
     def _mode_note(self) -> str:
         asked = self.mode_of_debezium

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _ANY_ID = (5400, 6400)
+_SILENCE_MS, _FOREVER_MS = 60_000, 86_400_000
 
 
 class MySqlCdcSource:
@@ -56,9 +57,7 @@ class MySqlCdcSource:
                 hint="Declare PRIMARY KEY (...) NOT ENFORCED, or set"
                 " 'scan.incremental.snapshot.chunk.key-column'.",
             )
-        zone = options.server_time_zone or session_zone(
-            table.settings.get("table.local-time-zone", "")
-        )
+        zone = options.zone or session_zone(table.settings.get("table.local-time-zone", ""))
         self.skipped = np.array([int(kind) for kind in options.skipped], np.int8)
         self.shown = Shown(_zone(zone), options.binary_mode, options.adjusts_years)
         wanted = table.settings.get("parallelism.default", "")
@@ -102,15 +101,20 @@ class MySqlCdcSource:
 
 def endpoint_of(options: MySqlCdcOptions) -> MySqlEndpoint:
     """Where options say to connect."""
-    mode = options.ssl_mode_of_debezium
-    mode = mode or options.with_prefix("jdbc.properties.").get("sslMode", "PREFERRED")
+    driver = options.driver
+    chosen = options.is_set(MySqlCdcOptions.connect_timeout)
+    waits = None if chosen else driver.connect_timeout_ms
+    silence = driver.socket_timeout_ms
     return MySqlEndpoint(
         options.hostname,
         options.port,
         options.username,
         options.password,
-        options.connect_timeout,
-        mode.upper(),
+        waits or options.connect_timeout,
+        options.ssl_mode_of_debezium or driver.tls_mode,
+        driver.ca_file,
+        read_timeout_ms=_SILENCE_MS if silence is None else silence or _FOREVER_MS,
+        session_variables=driver.session_variables.replace(";", ","),
     )
 
 

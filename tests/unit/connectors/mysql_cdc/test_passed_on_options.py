@@ -137,3 +137,91 @@ def test_values_are_shown_as_the_properties_say() -> None:
 def test_new_channels_are_read_from_their_start_unless_told_otherwise() -> None:
     assert options().new_channels_from_start
     assert not options(debezium__gtid__new__channel__position="latest").new_channels_from_start
+
+
+JDBC = "jdbc.properties."
+
+
+@pytest.mark.parametrize(
+    ("given", "mode", "authorities"),
+    [
+        ({}, "PREFERRED", ""),
+        ({"useSSL": "false"}, "DISABLED", ""),
+        ({"useSSL": "true"}, "PREFERRED", ""),
+        ({"requireSSL": "true"}, "REQUIRED", ""),
+        ({"useSSL": "true", "verifyServerCertificate": "true"}, "VERIFY_CA", ""),
+        ({"sslMode": "VERIFY_IDENTITY"}, "VERIFY_IDENTITY", ""),
+        (
+            {
+                "sslMode": "VERIFY_CA",
+                "trustCertificateKeyStoreUrl": "file:/ca.pem",
+                "trustCertificateKeyStoreType": "PEM",
+            },
+            "VERIFY_CA",
+            "/ca.pem",
+        ),
+    ],
+)
+def test_tls_parameters_of_the_java_driver(
+    given: dict[str, str], mode: str, authorities: str
+) -> None:
+    endpoint = source({JDBC + key: value for key, value in given.items()}).endpoint
+    assert (endpoint.ssl_mode, endpoint.ssl_ca) == (mode, authorities)
+
+
+def test_time_parameters_of_the_java_driver() -> None:
+    more = {JDBC + "connectTimeout": "1500", JDBC + "socketTimeout": "7000"}
+    endpoint = source(more).endpoint
+    assert (endpoint.connect_timeout_ms, endpoint.read_timeout_ms) == (1500, 7000)
+    assert source({**more, "connect.timeout": "9 s"}).endpoint.connect_timeout_ms == 9000
+    zone = {JDBC + "serverTimezone": "Asia/Shanghai"}
+    assert source(zone).zone == "Asia/Shanghai"
+    assert source({**zone, "server-time-zone": "Asia/Shanghai"}).zone == "Asia/Shanghai"
+    with pytest.raises(OptionError, match="Asia/Shanghai"):
+        source({**zone, "server-time-zone": "UTC"})
+
+
+def test_session_variables_of_the_java_driver_are_set_on_each_connection() -> None:
+    more = {JDBC + "sessionVariables": "max_execution_time=0;sql_mode=''"}
+    assert source(more).endpoint.session_variables == "max_execution_time=0,sql_mode=''"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "characterEncoding",
+        "useUnicode",
+        "allowPublicKeyRetrieval",
+        "tinyInt1isBit",
+        "rewriteBatchedStatements",
+        "autoReconnect",
+        "useLegacyDatetimeCode",
+        "useCompression",
+    ],
+)
+def test_parameters_that_tune_the_java_driver_are_told(key: str) -> None:
+    (note,) = MySqlCdcOptions({**GIVEN, JDBC + key: "true"}).notes
+    assert "has no effect here" in note
+    assert key in note
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("zeroDateTimeBehavior", "EXCEPTION"),
+        ("zeroDateTimeBehavior", "round"),
+        ("sslMode", "SOMETIMES"),
+        ("connectTimeout", "soon"),
+        ("trustCertificateKeyStoreUrl", "file:/store.jks"),
+        ("usSSL", "true"),
+        ("user", "me"),
+    ],
+)
+def test_parameters_that_cannot_be_honoured_are_refused_by_name(key: str, value: str) -> None:
+    with pytest.raises(OptionError, match=JDBC) as caught:
+        source({JDBC + key: value})
+    assert key in caught.value.message + caught.value.detail
+
+
+def test_zero_dates_become_null_as_the_java_driver_does_by_default() -> None:
+    assert MySqlCdcOptions({**GIVEN, JDBC + "zeroDateTimeBehavior": "convertToNull"})

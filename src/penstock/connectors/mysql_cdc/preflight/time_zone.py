@@ -39,7 +39,7 @@ def findings(
         return
     hours = f"{abs(apart) / 3600:.3g} hours"
     affected = shifted_columns(source, tables)
-    given = source.options.is_set(type(source.options).server_time_zone)
+    given = bool(source.options.zone)
     zone = f"'server-time-zone' '{source.zone}'"
     cause = f"The server's clock is {_signed(int(offset))} ({shown}), {zone} is {hours} apart."
     if not given:
