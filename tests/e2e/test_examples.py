@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RUN_HERE = {"catalogs.sql", "quickstart.sql", "five_tables.sql", "shards.sql", "shop.sql"}
+RUN_HERE = {
+    "catalogs.sql",
+    "quickstart.sql",
+    "grouped.sql",
+    "five_tables.sql",
+    "shards.sql",
+    "shop.sql",
+}
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +215,84 @@ def test_the_shop_of_the_demo_is_equal_in_the_end(tmp_path: Path) -> None:
     assert set(verdict["tables"]) == {table.name for table in demo_shop.TABLES}
     assert "lag_p50_ms" in verdict
     assert verdict["versions_in_use"]
+
+
+GROUPED = """SELECT status, COUNT(*), SUM(amount), MIN(amount), MAX(amount),
+  COUNT(DISTINCT customer_id) FROM shop.orders WHERE status IS NOT NULL GROUP BY status"""
+
+
+def test_a_grouped_result_outlives_kills(
+    tmp_path: Path, servers: dict[str, str], source: Any, target: Any
+) -> None:
+    """Inserts, updates and deletes, while the job is killed and started again."""
+    source.execute("DROP DATABASE IF EXISTS shop")
+    source.execute("CREATE DATABASE shop")
+    source.execute(
+        "CREATE TABLE shop.orders (id BIGINT PRIMARY KEY, customer_id INT, status VARCHAR(20),"
+        " amount DECIMAL(10, 2))"
+    )
+    target.execute("DROP DATABASE IF EXISTS grouped")
+    target.execute("CREATE DATABASE grouped")
+    target.execute(
+        "CREATE TABLE grouped.orders (id BIGINT, customer_id INT, status VARCHAR(80),"
+        " amount DECIMAL(10, 2)) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)"
+    )
+    target.execute(
+        "CREATE TABLE grouped.by_status (status VARCHAR(80) NOT NULL, orders BIGINT,"
+        " amount DECIMAL(38, 2), smallest DECIMAL(10, 2), largest DECIMAL(10, 2),"
+        " customers BIGINT) PRIMARY KEY (status) DISTRIBUTED BY HASH (status)"
+    )
+    seed = random.Random(11)
+    ids: list[int] = []
+
+    def change() -> None:
+        if ids and seed.random() < 0.25:
+            source.execute(
+                f"DELETE FROM shop.orders WHERE id = {ids.pop(seed.randrange(len(ids)))}"
+            )
+            return
+        status = seed.choice(["new", "paid", "sent", "lost"])
+        amount, customer = seed.randrange(-500, 5000) / 100, seed.randrange(9)
+        if ids and seed.random() < 0.5:
+            place = seed.choice(ids)
+            source.execute(
+                f"UPDATE shop.orders SET status = '{status}', amount = {amount} WHERE id = {place}"
+            )
+            return
+        ids.append(max(ids, default=0) + 1)
+        source.execute(
+            f"INSERT INTO shop.orders VALUES ({ids[-1]}, {customer}, '{status}', {amount})"
+        )
+
+    for _ in range(300):
+        change()
+    for _ in range(3):
+        process = penstock("run", str(EXAMPLES / "grouped.sql"), cwd=tmp_path, env=servers)
+        deadline = time.monotonic() + 60
+        try:
+            seen = rows(target, "SELECT * FROM grouped.by_status")
+            while rows(target, "SELECT * FROM grouped.by_status") == seen:
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                for _ in range(10):
+                    change()
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.communicate()
+    changed = False
+
+    def done() -> bool:
+        nonlocal changed
+        equal = rows(source, GROUPED) == rows(target, "SELECT * FROM grouped.by_status")
+        if equal and not changed:
+            changed = True
+            for _ in range(50):
+                change()
+            source.execute("DELETE FROM shop.orders WHERE status = 'lost'")
+            return False
+        return equal
+
+    run_until("grouped.sql", done, tmp_path, servers)
+    assert changed
+    assert len(rows(target, "SELECT * FROM grouped.by_status")) == 3
