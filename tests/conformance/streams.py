@@ -119,7 +119,7 @@ def scripted(given: Sequence[Table]) -> Iterator[None]:
     def find(name: str) -> Connector:
         return connector if name == "scripted" else find_connector(name)
 
-    before = tables.find_connector
+    before = tables.find_connector  # type: ignore[attr-defined]
     tables.find_connector = find  # type: ignore[attr-defined]
     try:
         yield
