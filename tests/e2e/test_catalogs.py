@@ -210,7 +210,7 @@ def test_types_of_mysql_become_flinks(ends: Ends) -> None:
         " t2 TINYINT UNSIGNED, t3 TINYINT, si SMALLINT UNSIGNED, m MEDIUMINT UNSIGNED,"
         " i INT UNSIGNED, d DECIMAL(10, 2), d2 DECIMAL(50, 2), b1 BIT, b9 BIT(9), tm TIME(3),"
         " dt DATETIME(6), ts TIMESTAMP NULL, ch CHAR(3), vc VARCHAR(20) CHARACTER SET latin1,"
-        " tx TEXT, e ENUM('a', 'b') NOT NULL, s SET('x', 'y'), j JSON, g INET6, bi BINARY(4),"
+        " tx TEXT, e ENUM('a', 'b') NOT NULL, s SET('x', 'y'), j JSON, p POINT, g INET6, bi BINARY(4),"
         " vb VARBINARY(9), bl BLOB, y YEAR, f FLOAT, db DOUBLE, da DATE,"
         " PRIMARY KEY (`a,b`, id)) COMMENT 'what'"
     )
@@ -237,6 +237,7 @@ def test_types_of_mysql_become_flinks(ends: Ends) -> None:
         "e": "STRING NOT NULL",
         "s": "ARRAY<STRING>",
         "j": "STRING",
+        "p": "STRING",
         "g": "(none)",
         "bi": "BINARY(4)",
         "vb": "VARBINARY(9)",
@@ -438,3 +439,69 @@ def test_create_table_as_follows_flinks_rules(fresh: Ends) -> None:
         with pytest.raises(PenstockError, match=message):
             list(session.explain_script(text))
     assert rows(session, "SHOW TABLES FROM sr.shop") == []
+
+
+def test_every_type_arrives_in_a_created_table(tmp_path: Path, ends: Ends) -> None:
+    ends.source.execute("DROP DATABASE IF EXISTS types")
+    ends.source.execute("CREATE DATABASE types CHARACTER SET utf8mb4")
+    ends.target.execute("DROP DATABASE IF EXISTS types")
+    ends.source.execute(
+        "CREATE TABLE types.t (id BIGINT UNSIGNED, code CHAR(3), t1 BOOL, t2 TINYINT UNSIGNED,"
+        " i INT UNSIGNED, d DECIMAL(10, 2), d2 DECIMAL(50, 2), b1 BIT, b9 BIT(9), tm TIME(3),"
+        " dt DATETIME(6), ts TIMESTAMP(3) NULL, vc VARCHAR(4), tx TEXT, e ENUM('a', 'b'),"
+        " s SET('x', 'y'), j JSON, p POINT, bi BINARY(4), bl BLOB, y YEAR, f FLOAT, db DOUBLE,"
+        " da DATE, PRIMARY KEY (code, id))"
+    )
+    ends.source.execute("SET time_zone = '+00:00'")
+    ends.source.execute(
+        "INSERT INTO types.t VALUES (18446744073709551615, '中文é', 1, 255, 4294967295,"
+        " 12345678.91, 123456789012345678901234567890123456789012345678.9, b'1', b'100000001',"
+        " '23:59:58.125', '2024-02-29 01:02:03.123456', '2024-01-01 00:00:00.5', '😀😀😀😀',"
+        " 'long', 'b', 'x,y', '{\"a\": [1, 2]}', POINT(1, 2), 'ab', x'00FF', 2024, 1.5, 2.5,"
+        " '9999-12-31')"
+    )
+    ends.source.execute("INSERT INTO types.t (id, code) VALUES (0, '')")
+    script = tmp_path / "types.sql"
+    catalogs = ends.catalogs.replace(
+        "'type'='mysql'", "'type'='mysql', 'scan.startup.mode'='snapshot'"
+    )
+    script.write_text(
+        f"{catalogs}CREATE DATABASE sr.types; CREATE TABLE sr.types.t AS SELECT * FROM my.types.t;"
+    )
+    done = penstock("run", str(script), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ends.target.execute("SELECT * FROM types.t ORDER BY id DESC")
+    full, empty = ends.target.fetchall()
+    assert [repr(value) for value in full] == [
+        "'中文é'",
+        "'18446744073709551615'",
+        "1",
+        "255",
+        "4294967295",
+        "Decimal('12345678.91')",
+        "'123456789012345678901234567890123456789012345678.90'",
+        "1",
+        "b'\\x01\\x01'",
+        "'23:59:58.125'",
+        "datetime.datetime(2024, 2, 29, 1, 2, 3, 123456)",
+        "datetime.datetime(2024, 1, 1, 0, 0, 0, 500000)",
+        "'😀😀😀😀'",
+        "'long'",
+        "'b'",
+        '\'["x","y"]\'',
+        "'{\"a\": [1, 2]}'",
+        '\'{"coordinates":[1,2],"type":"Point","srid":0}\'',
+        "b'ab\\x00\\x00'",
+        "b'\\x00\\xff'",
+        "2024",
+        "1.5",
+        "2.5",
+        "datetime.date(9999, 12, 31)",
+    ]
+    assert empty[:2] == ("", "0")
+    assert set(empty[2:]) == {None}
+    ends.target.execute("SHOW CREATE TABLE types.t")
+    made = ends.target.fetchone()[1]
+    assert "PRIMARY KEY(`code`, `id`)" in made
+    assert "`id` largeint(40) NOT NULL" in made
+    assert "`tm` varchar(12) NULL" in made

@@ -11,7 +11,7 @@ from penstock.clock import Clock, SystemClock
 from penstock.connectors.base import Sink, TableDescriptor
 from penstock.errors import PenstockError, ValidationError, nearest
 from penstock.expressions import Call, Expr, InputRef, Literal
-from penstock.functions.resolve import implicit_cast, resolve_cast
+from penstock.functions.resolve import implicit_cast, resolve_cast, resolve_function
 from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
@@ -21,7 +21,7 @@ from penstock.planner.bind.tables import connector_of, hinted, option_notes, pla
 from penstock.planner.changelog import check_accepted, settled
 from penstock.planner.relation import Relation
 from penstock.planner.rules.read_less import read_less
-from penstock.types import Column, Schema, TypeRoot
+from penstock.types import INT, STRING, TIMESTAMP, Column, Schema, TypeRoot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class Planner:
         Args:
             statement: The INSERT it stands for.
             path: The table's.
-            table: The table; a TIME for which it has a text is cast to it.
+            table: The table; a TIME for which it has a text becomes one, fraction and all.
 
         Raises:
             SqlError, OptionError: The query is wrong or not supported.
@@ -102,14 +102,11 @@ class Planner:
         binder = QueryBinder(self.catalog, self.settings, self.clock)
         relation = binder.query(statement.query)
         exprs: list[Expr] = []
-        for index, (column, name) in enumerate(
-            zip(relation.columns, statement.columns, strict=True)
-        ):
+        for index, column in enumerate(relation.columns):
             ref = InputRef(index=index, name=column.name, type=column.type)
-            target = table.column(name)
-            assert target is not None
-            as_text = column.type.root is TypeRoot.TIME and target.type is not None
-            exprs.append(resolve_cast(ref, target.type) if as_text and target.type else ref)
+            target = table.column(statement.columns[index])
+            as_text = target is not None and target.type is not None and target.type.root in _TEXTS
+            exprs.append(_time_text(ref) if as_text and ref.type.root is TypeRoot.TIME else ref)
         relation = relation.project(exprs, [column.name for column in relation.columns])
         return self._job([self._write(binder, statement, path, table, relation)], binder)
 
@@ -294,3 +291,13 @@ class Planner:
         if RowKind.UPDATE_BEFORE in accepted.kinds:
             return (True,)
         return (False, True) if key and key in relation.keys else (True,)
+
+
+def _time_text(time: Expr) -> Expr:
+    """A TIME with its fraction; a cast of Flink's would cut that off."""
+    precision = time.type.precision
+    if not precision:
+        return resolve_cast(time, STRING)
+    text = resolve_cast(resolve_cast(time, TIMESTAMP(precision)), STRING)
+    after_date = Literal(value=len("1970-01-01 ") + 1, type=INT.with_nullable(nullable=False))
+    return resolve_function("SUBSTRING", [text, after_date])

@@ -39,6 +39,7 @@ _SIMPLE = {
     "enum": STRING,
     "json": STRING,
     "set": ARRAY(STRING),
+    "geometry": STRING,
     **dict.fromkeys(("tinytext", "text", "mediumtext", "longtext"), STRING),
     **dict.fromkeys(("tinyblob", "blob", "mediumblob", "longblob"), BYTES),
 }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.connectors.base import NewTable, TableDesign
-from penstock.connectors.starrocks.catalog.names import quoted, quoted_path, quoted_text
+from penstock.connectors.starrocks.catalog.names import quoted_text
 from penstock.connectors.starrocks.catalog.options import CreationOptions
 from penstock.connectors.starrocks.catalog.tables import PROPERTIES
 from penstock.connectors.starrocks.catalog.types import (
@@ -15,7 +15,7 @@ from penstock.connectors.starrocks.catalog.types import (
     starrocks_type,
 )
 from penstock.errors import ValidationError, nearest
-from penstock.types import TypeRoot
+from penstock.types import TypeRoot, quote_identifier, quote_identifiers, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ _TEXTS = frozenset((TypeRoot.CHAR, TypeRoot.VARCHAR))
 _RESERVED = ("__op", "__row")
 _DAYS = frozenset(("date", "datetime"))
 _KEY_BYTES_MAX = 128
+_TIME_DIGITS = 3
 
 
 def column_types(new: NewTable, options: CreationOptions) -> dict[str, StarRocksType]:
@@ -100,8 +101,8 @@ def design(database: str, name: str, new: NewTable, options: CreationOptions) ->
     lines = [_column_line(column, types, new) for column in _ordered(new, types)]
     model = "PRIMARY" if new.schema.primary_key else "DUPLICATE"
     parts = [
-        f"CREATE TABLE {quoted_path(database, name)} (\n" + ",\n".join(lines) + "\n)",
-        f"{model} KEY ({_listed(key)})",
+        f"CREATE TABLE {quote_path((database, name))} (\n" + ",\n".join(lines) + "\n)",
+        f"{model} KEY ({quote_identifiers(key)})",
     ]
     if new.comment:
         parts.append(f"COMMENT {quoted_text(new.comment)}")
@@ -123,7 +124,7 @@ def _ordered(new: NewTable, types: dict[str, StarRocksType]) -> list[Column]:
 
 def _column_line(column: Column, types: dict[str, StarRocksType], new: NewTable) -> str:
     null = "NULL" if column.type.nullable else "NOT NULL"
-    line = f"  {quoted(column.name)} {types[column.name].text()} {null}"
+    line = f"  {quote_identifier(column.name)} {types[column.name].text()} {null}"
     comment = new.comments.get(column.name)
     return f"{line} COMMENT {quoted_text(comment)}" if comment else line
 
@@ -155,8 +156,8 @@ def _partition(new: NewTable, types: dict[str, StarRocksType]) -> str:
                 hint=f"Add it to the key, or leave PARTITIONED BY ({name}) out.",
             )
     if len(names) == 1 and types[names[0]].base in _DAYS:
-        return f"PARTITION BY date_trunc('day', {quoted(names[0])})"
-    return f"PARTITION BY ({_listed(names)})"
+        return f"PARTITION BY date_trunc('day', {quote_identifier(names[0])})"
+    return f"PARTITION BY ({quote_identifiers(names)})"
 
 
 def _distribution(new: NewTable, options: CreationOptions) -> str:
@@ -171,7 +172,7 @@ def _distribution(new: NewTable, options: CreationOptions) -> str:
                 detail=f"StarRocks wants it there. Primary key: {', '.join(key)}.",
                 hint="Distribute by columns of the key.",
             )
-    how = f"HASH ({_listed(columns)})" if columns else "RANDOM"
+    how = f"HASH ({quote_identifiers(columns)})" if columns else "RANDOM"
     count = new.buckets or options.buckets
     return f"DISTRIBUTED BY {how}" + (f" BUCKETS {count}" if count else "")
 
@@ -184,10 +185,6 @@ def _known(name: str, names: Sequence[str] | dict[str, StarRocksType], what: str
             code="unknown-column",
             hint=f"Did you mean '{near}'?" if near else "",
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(quoted, names))
 
 
 def _notes(
@@ -237,6 +234,8 @@ def _column_notes(column: Column, kind: StarRocksType, *, is_key: bool) -> Itera
     name, root = column.name, column.type.root
     if root is TypeRoot.TIME:
         yield f"{name} is kept as text: StarRocks has no TIME"
+        if column.type.precision > _TIME_DIGITS:
+            yield f"{name} is cut to milliseconds, as every TIME of Flink"
     if root is TypeRoot.TIMESTAMP_LTZ:
         yield f"{name} is written as the wall clock of 'sink.timestamp-ltz.zone'"
     if root in {TypeRoot.TIMESTAMP, TypeRoot.TIMESTAMP_LTZ} and column.type.precision > 6:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from penstock.connectors.base import ServerColumn, ServerTable
 from penstock.connectors.starrocks.catalog.maker import StarRocksMaker
-from penstock.connectors.starrocks.catalog.names import quoted, quoted_path
 from penstock.connectors.starrocks.catalog.options import StarRocksCatalogOptions
 from penstock.connectors.starrocks.catalog.tables import (
     change,
@@ -19,6 +18,7 @@ from penstock.connectors.starrocks.catalog.tables import (
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.read_options import StarRocksReadOptions
 from penstock.connectors.starrocks.target import TargetConnection
+from penstock.types import quote_identifier, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,13 +82,13 @@ class StarRocksCatalog:
         )
 
     def create_database(self, name: str) -> None:
-        self._change(f"CREATE DATABASE {quoted(name)}")
+        self._change(f"CREATE DATABASE {quote_identifier(name)}")
 
     def drop_database(self, name: str) -> None:
-        self._change(f"DROP DATABASE {quoted(name)}")
+        self._change(f"DROP DATABASE {quote_identifier(name)}")
 
     def drop_table(self, database: str, name: str) -> None:
-        self._change(f"DROP TABLE {quoted_path(database, name)}")
+        self._change(f"DROP TABLE {quote_path((database, name))}")
 
     def _change(self, statement: str) -> None:
         with self._connection() as connection:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from penstock.connectors.starrocks.catalog.names import quoted
 from penstock.types import (
     ARRAY,
     BIGINT,
@@ -30,6 +29,7 @@ from penstock.types import (
     VARCHAR,
     DataType,
     TypeRoot,
+    quote_identifier,
 )
 
 VARCHAR_BYTES_MAX = 1_048_576
@@ -163,7 +163,7 @@ class StarRocksType:
 
 
 def _field(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) else quoted(name)
+    return name if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) else quote_identifier(name)
 
 
 def parse_type(text: str) -> StarRocksType:
