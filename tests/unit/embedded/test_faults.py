@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from penstock.embedded.starrocks.faults import Fault, Faults
-from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
+from penstock.errors import OptionError
 
 
 def admin(client: Any, method: str, path: str, data: Any = None) -> Any:
@@ -90,5 +90,5 @@ def test_chance_is_repeatable() -> None:
 
     assert happened(1) == happened(1) != happened(2)
     assert 10 < sum(happened(1)) < 40
-    with pytest.raises(ServerError):
+    with pytest.raises(OptionError):
         Fault("commit", "explode")

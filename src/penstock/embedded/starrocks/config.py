@@ -96,6 +96,7 @@ class Configuration:
     def __init__(self, settings: Iterable[Setting]) -> None:
         self._settings = {setting.name: setting for setting in settings}
         self._values = {name: setting.default for name, setting in self._settings.items()}
+        self._kept = dict(self._values)
         self._lock = threading.Lock()
 
     def __contains__(self, name: object) -> bool:
@@ -132,6 +133,16 @@ class Configuration:
             )
         with self._lock:
             self._values[name] = text
+
+    def keep(self) -> None:
+        """Let the present values be those that `restore` goes back to."""
+        with self._lock:
+            self._kept = dict(self._values)
+
+    def restore(self) -> None:
+        """Go back to the values of the last `keep`."""
+        with self._lock:
+            self._values.update(self._kept)
 
 
 def load_timeout(config: Configuration, wanted: float | None) -> float:

@@ -4,55 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
-from penstock.embedded.starrocks.model import ServerError
+from penstock.wire.starrocks_admin import Fault
 
-OPERATIONS: Final = (
-    "stream_load", "begin", "load", "prepare", "commit", "rollback", "get_load_state", "cancel",
-)  # fmt: skip
-KINDS: Final = ("status", "http", "drop", "lose", "slow", "forget")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something to go wrong at a matching request.
-
-    Args:
-        operation: One of `OPERATIONS`.
-        kind: `status` answers `status` without doing the work; `http` answers with the HTTP status
-            `status`, likewise; `drop` does the work and closes the connection instead of
-            answering; `lose` closes it without doing the work; `slow` waits `seconds` first;
-            `forget` loses the backend's context of the label first.
-        status: The status to answer.
-        message: Its text.
-        seconds: How long to wait.
-        role: `be` or `fe`, where the operation passes both; empty is the first that does the work.
-        table: Only requests for this table; empty is any.
-        times: How often it happens; 0 is for ever.
-        probability: How likely it happens at each matching request.
-    """
-
-    operation: str
-    kind: str
-    status: str = "INTERNAL_ERROR"
-    message: str = "injected"
-    seconds: float = 1.0
-    role: str = ""
-    table: str = ""
-    times: int = 1
-    probability: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, value, known in (
-            ("operation", self.operation, OPERATIONS),
-            ("kind", self.kind, KINDS),
-            ("role", self.role, ("", "fe", "be")),
-        ):
-            if value not in known:
-                shown = ", ".join(filter(None, known))
-                raise ServerError(f"unknown {name} '{value}' of a fault, known are {shown}")
+__all__ = ["Fault", "Faults"]
 
 
 class Faults:
@@ -71,6 +27,11 @@ class Faults:
         """Let `fault` happen at the next matching request."""
         with self._lock:
             self._waiting.append(fault)
+
+    def reseed(self, seed: int) -> None:
+        """Begin the row of chances anew."""
+        with self._lock:
+            self._random.seed(seed)
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""

@@ -36,7 +36,7 @@ class Frontend(Role):
     def __init__(self, transactions: Transactions, users: Users, faults: Faults) -> None:
         super().__init__(transactions, users, faults)
         self.backend = ""
-        self._admin = Admin(transactions, faults)
+        self._admin = Admin(transactions, users, faults)
 
     def early(self, request: Request) -> Response | None:
         if request.parts == ["api", "health"]:

@@ -64,6 +64,10 @@ class Delays:
         self._clock = clock
         self._random = random.Random(seed)  # noqa: S311
 
+    def reseed(self, seed: int) -> None:
+        """Begin the row of chances anew."""
+        self._random.seed(seed)
+
     def wait(self, operation: str, size: int = 0) -> None:
         """Wait as long as a `begin`, `load`, `prepare` or `publish` of `size` bytes is to take."""
         seconds = self._latency(operation) + self.disk_seconds(size)

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.embedded.starrocks.dialect.rewrite import expression_sql
 from penstock.embedded.starrocks.sql_names import literal, quoted
 
 if TYPE_CHECKING:
@@ -178,6 +177,8 @@ def _computed(table: TableDef, more: Sequence[str] = ()) -> str:
 
 def generated_sql(column: ColumnDef) -> str:
     """The DuckDB expression of a computed column."""
+    from penstock.embedded.starrocks.dialect.rewrite import expression_sql
+
     return f"CAST({expression_sql(column.generated, lambda _name: False)} AS {column.duckdb_type})"
 
 

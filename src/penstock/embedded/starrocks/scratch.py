@@ -28,8 +28,7 @@ def scratch(**tables: pa.Table) -> Iterator[Any]:
     if connection is None:
         config = {"threads": "1", "enable_external_access": "false"}
         connection = _THREADS.connection = duckdb.connect(":memory:", config=config)
-        for statement in macro_statements():
-            connection.execute(statement)
+        connection.execute("; ".join(macro_statements()))
     for name, table in tables.items():
         connection.register(name, table)
     try:

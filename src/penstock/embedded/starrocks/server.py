@@ -40,6 +40,7 @@ class EmbeddedStarRocks:
         clock: The time.
         advertised_host: The backend's host in redirects; `host` if empty.
         backends: How many backends tablets have their replicas on.
+        seed: Of what happens by chance: faults and the spread of latencies; None is any.
         settings: Settings of the frontend and the backends by name, such as
             `tablet_max_versions` or `penstock_publish_latency_ms`.
     """
@@ -58,6 +59,7 @@ class EmbeddedStarRocks:
         clock: Clock | None = None,
         advertised_host: str = "",
         backends: int = 1,
+        seed: int | None = None,
         settings: Mapping[str, str | float] | None = None,
     ) -> None:
         chosen = profile_named(profile) if isinstance(profile, str) else profile
@@ -71,9 +73,13 @@ class EmbeddedStarRocks:
         except PenstockError:
             self.store.close()
             raise
+        self.store.config.keep()
+        self.store.frontend_config.keep()
+        if seed is not None:
+            self.store.delays.reseed(seed)
         self.transactions = Transactions(self.store)
         self.users = Users({user: secret}, self.store.catalog)
-        self.faults = Faults()
+        self.faults = Faults(seed or 0)
         self.frontend = Frontend(self.transactions, self.users, self.faults)
         self.backend = Backend(self.transactions, self.users, self.faults)
         self._advertised = advertised_host or host
@@ -129,6 +135,12 @@ class EmbeddedStarRocks:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def warm_up(self) -> None:
+        """Load what the first query would have to wait for."""
+        from penstock.embedded.starrocks.query_port import session
+
+        assert session
 
     @property
     def fe_http_port(self) -> int:

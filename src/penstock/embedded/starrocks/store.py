@@ -81,8 +81,7 @@ class Store:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
         self._connection = duckdb.connect(path)
-        for statement in macro_statements():
-            self._connection.execute(statement)
+        self._connection.execute("; ".join(macro_statements()))
         self.catalog = Catalog(self._connection)
         self._recover()
         self.views = Views(self)

@@ -70,6 +70,7 @@ class Users:
         self._catalog = catalog
         self._lock = threading.Lock()
         self._users: dict[str, User] = {}
+        self._given = frozenset(given)
         for kind, _, name, _, data in catalog.objects():
             if kind == "user":
                 self._users[name] = User(**data)
@@ -106,6 +107,12 @@ class Users:
         with self._lock:
             self._users.pop(name, None)
             self._catalog.forget("user", "", name)
+
+    def drop_added(self) -> None:
+        """Remove all users but the first ones."""
+        for user in self.all():
+            if user.name not in self._given:
+                self.drop(user.name)
 
     def has_password(self, name: str, password: str) -> bool:
         """Whether a user has this password."""

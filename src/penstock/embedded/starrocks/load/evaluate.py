@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 
 from penstock.embedded.starrocks.dialect.failure import QueryError
-from penstock.embedded.starrocks.dialect.rewrite import expression_sql
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.scratch import scratch
 from penstock.embedded.starrocks.sql_names import literal, quoted
@@ -41,6 +40,7 @@ def evaluate(
     Raises:
         ServerError: An expression is not understood.
     """
+    from penstock.embedded.starrocks.dialect.rewrite import expression_sql
 
     def is_text(name: str) -> bool:
         column = table.column(name)

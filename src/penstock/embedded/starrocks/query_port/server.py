@@ -9,10 +9,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from penstock.embedded.starrocks.query_port.connection import Connection
-from penstock.embedded.starrocks.query_port.session import Session
 from penstock.embedded.starrocks.query_port.variables import ServerSettings
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.query_port.session import Session
     from penstock.embedded.starrocks.store import Store
     from penstock.embedded.starrocks.users import Users
 
@@ -113,4 +113,6 @@ class QueryPortServer:
                 self._open.pop(number, None)
 
     def _open_session(self, number: int, user: str) -> Session:
+        from penstock.embedded.starrocks.query_port.session import Session
+
         return Session(self._store, self._settings, self._users, number=number, user=user)
