@@ -19,6 +19,7 @@ from penstock.backends.local.settings import admit, current_name
 from penstock.backends.local.statements import catalogs, ddl
 from penstock.backends.local.statements.create_as import create_as
 from penstock.backends.local.statements.show import describe, show, show_create
+from penstock.backends.local.targets import ENDED, Targets
 from penstock.catalog import CatalogStore
 from penstock.changelog import ChangelogBatch, RowKind
 from penstock.clock import Clock, SystemClock
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from penstock.plan import PhysicalPlan
 
-_ENDED = {"FINISHED", "CANCELED", "FAILED"}
 TAKE_TIMEOUT_S = 0.05
 
 
@@ -65,6 +65,7 @@ class LocalExecutor:
     _initial: dict[str, str] = field(init=False)
     _jars: list[str] = field(default_factory=list)
     _noted: set[str] = field(default_factory=set)
+    _targets: Targets = field(default_factory=Targets)
 
     def __post_init__(self) -> None:
         found = {key: admit(key, value) for key, value in self.settings.items()}
@@ -184,13 +185,13 @@ class LocalExecutor:
         """
         match node:
             case ast.Insert():
-                return self.planner.inserts([node])
+                return self._targets.admit(self.planner.inserts([node]))
             case ast.StatementSet():
-                return self.planner.inserts(node.inserts)
+                return self._targets.admit(self.planner.inserts(node.inserts))
             case ast.QueryStatement():
                 return self.planner.collect(node.query, CollectSink())
             case ast.CreateTable() if node.query is not None:
-                return create_as(node, self.catalog, self.planner).plan
+                return self._targets.admit(create_as(node, self.catalog, self.planner).plan)
             case ast.Explain():
                 return self.plan(node.statement)
         return None
@@ -213,6 +214,7 @@ class LocalExecutor:
 
     def _create_as(self, node: ast.CreateTable) -> StatementResult:
         made = create_as(node, self.catalog, self.planner)
+        self._targets.admit(made.plan)
         submitter = self._submitter()
         resumes = isinstance(submitter, ResumingSubmitter) and submitter.resumes(self.settings)
         messages = made.create(self.catalog, resumes=resumes)
@@ -232,6 +234,7 @@ class LocalExecutor:
         for detail in node.details:
             if detail != "CHANGELOG_MODE":
                 raise UnsupportedFeatureError(f"unsupported: EXPLAIN {detail}", node.span)
+        self._targets.forget(plan)
         return explain_plan(plan, mask_secrets(inner.text), changes=bool(node.details))
 
     def _job(self, plan: PhysicalPlan) -> StatementResult:
@@ -260,7 +263,13 @@ class LocalExecutor:
         return tuple(f"[INFO] {note}" for note in new)
 
     def _submit(self, plan: PhysicalPlan) -> JobHandle:
-        return self._submitter().submit(plan)
+        try:
+            job = self._submitter().submit(plan)
+        except PenstockError:
+            self._targets.forget(plan)
+            raise
+        self._targets.started(plan, job)
+        return job
 
     def _submitter(self) -> JobSubmitter:
         if self.submitter is None:
@@ -273,7 +282,7 @@ class LocalExecutor:
 def _rows(sink: CollectSink, job: JobHandle) -> Iterator[tuple[Any, ...]]:
     """A query's rows as they come, each with its kind; ends with the job."""
     while True:
-        ended = job.status() in _ENDED
+        ended = job.status() in ENDED
         batch = sink.take(None if ended else TAKE_TIMEOUT_S)
         if batch is not None:
             yield from _tuples(batch)

@@ -35,7 +35,9 @@ from penstock.connectors.base.registry import (
 )
 from penstock.connectors.base.shared import SharedResources
 from penstock.connectors.base.sink import (
+    Clash,
     Committable,
+    NamesTarget,
     RecoveredSink,
     Sink,
     SinkContext,
@@ -55,6 +57,7 @@ __all__ = [
     "MISSING_TABLE",
     "CatalogType",
     "CatalogWriter",
+    "Clash",
     "Committable",
     "Connector",
     "Emit",
@@ -63,6 +66,7 @@ __all__ = [
     "Inspection",
     "KeyModel",
     "MetadataColumn",
+    "NamesTarget",
     "NarrowableSource",
     "Narrowed",
     "Narrowing",

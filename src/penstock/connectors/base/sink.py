@@ -12,7 +12,7 @@ are durable (the spool) and prepares them in a later epoch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.metrics import MetricGroup
 
@@ -157,6 +157,29 @@ class SinkWriter(Protocol):
 
     def close(self, *, abort: bool) -> Future[None]:
         """Release; with `abort` roll back what is open and unlisted. May be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Why two sinks on one target cannot share a writer.
+
+    Args:
+        target: The target's name.
+        options: Keys of the options that differ.
+        columns: Whether the columns differ.
+    """
+
+    target: str
+    options: tuple[str, ...]
+    columns: bool = False
+
+
+@runtime_checkable
+class NamesTarget(Protocol):
+    """A sink that knows whether another one writes the same target in another way."""
+
+    def clash(self, other: object) -> Clash | None:
+        """What differs; None where the targets are two, or one writer can serve both."""
 
 
 class Sink(Protocol):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.connectors.starrocks.loader import Loader
 from penstock.connectors.starrocks.merge_commit import MergeCommit, Routes
 from penstock.connectors.starrocks.observer import ClusterObserver
+from penstock.connectors.starrocks.one_target import clash, share_key
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Recovery
 from penstock.connectors.starrocks.server_version import MERGE_COMMIT, demand
@@ -38,7 +37,7 @@ from penstock.errors import OptionError, PenstockError, ValidationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from penstock.connectors.base import SinkContext, TableDescriptor
+    from penstock.connectors.base import Clash, SinkContext, TableDescriptor
     from penstock.connectors.starrocks.committer import Progress
     from penstock.connectors.starrocks.outbox import Outbox
     from penstock.types import Schema
@@ -115,9 +114,15 @@ class StarRocksSink:
 
     @property
     def share_key(self) -> Hashable:
-        raw = json.dumps(self.options.raw, sort_keys=True)
-        digest = hashlib.blake2s(raw.encode()).hexdigest()
-        return ("starrocks", self.options.database, self.options.table, self.schema, digest)
+        return share_key(self.options, self.schema, self.zone)
+
+    def clash(self, other: object) -> Clash | None:
+        """What keeps this sink and another from sharing one writer, where both write one table."""
+        if not isinstance(other, StarRocksSink):
+            return None
+        return clash(
+            (self.options, self.schema, self.zone), (other.options, other.schema, other.zone)
+        )
 
     def writer_for(self, table: str, schema: Schema, context: SinkContext) -> StarRocksWriter:  # noqa: ARG002
         """A writer for rows of that schema."""
