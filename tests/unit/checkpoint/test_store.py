@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError
+from penstock.checkpoint import CheckpointStore, Manifest, NotDurableError, OutcomeUnknownError
 from penstock.checkpoint.manifest import ListedCommittable
 from penstock.errors import CheckpointError
 
@@ -44,6 +47,33 @@ def test_failure_before_the_rename_keeps_the_last_manifest(
     with pytest.raises(NotDurableError):
         store.write(manifest(2))
     assert store.latest() == manifest(1)
+
+
+def test_from_the_rename_on_the_outcome_is_unknown_and_what_is_on_disk_decides(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The directory cannot be synced: the new manifest may be in force, so nothing is undone."""
+    store.write(Manifest(1, 1, {}))
+    whole = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "planted")
+        whole(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OutcomeUnknownError, match="could not make manifest durable") as caught:
+        store.write(Manifest(2, 1, {}))
+    assert "planted" in caught.value.detail
+    monkeypatch.undo()
+    store.close()
+    again = CheckpointStore(tmp_path)
+    try:
+        latest = again.latest()
+    finally:
+        again.close()
+    assert latest is not None
+    assert latest.epoch == 2
 
 
 def test_incarnations_rise_and_intents_survive(store: CheckpointStore) -> None:
