@@ -108,6 +108,7 @@ class GroupAggregateOperator(Operator):
                 [columns[index].type for index in call.args],
                 self._table,
                 f"call{number}",
+                self._counts,
                 retract=spec.retract,
             )
             for number, call in enumerate(spec.calls)

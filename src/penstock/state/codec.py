@@ -52,6 +52,12 @@ class ValueCodec:
         return np.dtype(_DTYPES.get(self.type.root, "O"))
 
     @property
+    def kept(self) -> np.dtype[Any]:
+        """The NumPy type values are kept in: numbers take eight bytes."""
+        kind = self.dtype.kind
+        return np.dtype("i8") if kind in "iu" else np.dtype("f8") if kind == "f" else self.dtype
+
+    @property
     def boxed(self) -> bool:
         """Whether values are Python objects."""
         return self.dtype.kind == "O"

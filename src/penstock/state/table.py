@@ -63,16 +63,28 @@ class SlotArray:
 
     Attributes:
         data: The values; replaced when the table grows, so never kept by others.
+        lane: Its place among the columns of eight bytes, which lie row by row; -1 for others.
     """
 
-    def __init__(self, dtype: Any, fill: Any = 0, saved: Saved | None = None) -> None:
+    def __init__(
+        self, dtype: Any, fill: Any = 0, saved: Saved | None = None, lane: int = -1
+    ) -> None:
         self.fill = fill
         self.saved = saved
-        self.data: NDArray[Any] = np.full(_SMALLEST, fill, dtype)
+        self.lane = lane
+        self.dtype = np.dtype(dtype)
+        self.data: NDArray[Any] = np.full(_SMALLEST if lane < 0 else 0, fill, dtype)
 
     def grow(self, limit: int) -> None:
-        """Make room for slots below `limit`."""
-        self.data = grown(self.data, limit, self.fill)
+        """Make room for slots below `limit`, where it has a place of its own."""
+        if self.lane < 0:
+            self.data = grown(self.data, limit, self.fill)
+
+    def place(self, block: NDArray[np.int64], start: int) -> None:
+        """Take a lane of a block, whose rows from `start` on are new."""
+        self.data = block[:, self.lane].view(self.dtype)
+        if self.fill != 0:
+            self.data[start:] = self.fill
 
     def save(self, slots: Slots) -> Any:
         """The values of some slots as an Arrow array."""
@@ -112,6 +124,7 @@ class KeyedTable:
         self._columns: dict[str, SlotArray] = {}
         self._dirty = np.zeros(_SMALLEST, np.bool_)
         self._mark = np.zeros(_SMALLEST, np.int32)
+        self._block = np.zeros((_SMALLEST, 0), np.int64)
         self.ttl_ms = ttl_ms
         self._forget = forget
         self._swept = 0
@@ -128,14 +141,30 @@ class KeyedTable:
             saved: How objects are saved, where it holds objects.
         """
         assert name not in self._columns
-        found = self._columns[name] = SlotArray(dtype, fill, saved)
+        assert not self.index.limit
+        # Columns of eight bytes lie side by side: a key's values are in one line of the cache.
+        eight = np.dtype(dtype).itemsize == 8 and saved is None
+        lane = self._block.shape[1] if eight else -1
+        found = self._columns[name] = SlotArray(dtype, fill, saved, lane)
+        if eight:
+            self._widen(_SMALLEST, lane + 1)
         return found
 
-    def values(self, name: str, codec: ValueCodec) -> SlotArray:
-        """A new column of values of a SQL type."""
+    def _widen(self, rows: int, lanes: int) -> None:
+        """A block of another size with the values there are."""
+        block = np.zeros((rows, lanes), np.int64)
+        before, kept = self._block.shape
+        block[:before, :kept] = self._block
+        self._block = block
+        for column in self._columns.values():
+            if column.lane >= 0:
+                column.place(block, before if column.lane < kept else 0)
+
+    def values(self, name: str, codec: ValueCodec, fill: Any = 0) -> SlotArray:
+        """A new column of values of a SQL type; objects are None where there is none."""
         if codec.boxed:
             return self.column(name, object, None, Saved(codec.arrow))
-        return self.column(name, codec.dtype)
+        return self.column(name, codec.kept, fill)
 
     def column_of(self, name: str) -> SlotArray:
         """The column of that name."""
@@ -216,8 +245,8 @@ class KeyedTable:
             live[slots] = batch.column("live").to_numpy(zero_copy_only=False)
             self.index.store.grow(limit)
             self.index.store.put(slots, load_keys(self.layout, batch))
+            self._grow_columns(limit)
             for name, column in self._columns.items():
-                column.grow(limit)
                 column.restore(slots, batch.column(name))
         self.index.restore(live[:limit])
         self._grow()
@@ -227,8 +256,16 @@ class KeyedTable:
         if len(self._dirty) < limit:
             self._dirty = grown(self._dirty, limit)
             self._mark = grown(self._mark, limit)
-            for column in self._columns.values():
-                column.grow(limit)
+            self._grow_columns(limit)
+
+    def _grow_columns(self, limit: int) -> None:
+        for column in self._columns.values():
+            column.grow(limit)
+        rows, lanes = self._block.shape
+        if rows < limit and lanes:
+            while rows < limit:
+                rows *= 2
+            self._widen(rows, lanes)
 
     def _expire(self, slots: Slots, rows: int, now_ms: int) -> None:
         """Clear touched keys whose time is up, and forget some others whose is."""

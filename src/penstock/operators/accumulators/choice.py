@@ -10,7 +10,7 @@ import numpy as np
 from penstock.operators.accumulators import arrivals
 from penstock.operators.accumulators.base import Accumulator, AggregateCall, Rows
 from penstock.operators.accumulators.decimals import DecimalAverage, DecimalSum
-from penstock.operators.accumulators.numbers import Average, Count, Sum
+from penstock.operators.accumulators.numbers import Average, Count, RowCount, Sum
 from penstock.operators.accumulators.values import (
     FirstValue,
     LastValue,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from penstock.state import StateTable
+    from penstock.state import SlotArray, StateTable
     from penstock.types import DataType
 
     Slots = NDArray[np.int64]
@@ -67,6 +67,7 @@ def accumulator_for(
     types: Sequence[DataType],
     table: KeyedTable,
     name: str,
+    rows: SlotArray,
     *,
     retract: bool,
 ) -> Accumulator:
@@ -77,9 +78,12 @@ def accumulator_for(
         types: Of its arguments.
         table: Of the groups; it gets the columns the accumulator needs.
         name: Of those columns.
+        rows: The column of that table that says how many rows a group has.
         retract: Rows may be taken back.
     """
-    inner = _plain(call, types, table, name, retract=retract)
+    always = call.filter is None and not call.distinct and not any(t.nullable for t in types)
+    count = RowCount(rows) if always else Count(table, name)
+    inner = _plain(call, types, table, name, count, retract=retract)
     if not call.distinct or call.function in _SET_LIKE:
         return inner
     return Distinct(inner, Bag(table, f"{name}.birth", types))
@@ -93,35 +97,37 @@ def _plain(
     types: Sequence[DataType],
     table: KeyedTable,
     name: str,
+    count: Count,
     *,
     retract: bool,
 ) -> Accumulator:
     if call.function == "COUNT":
-        return Count(table, name)
+        return count
     given = types[0]
     if call.function in {"MIN", "MAX"}:
         largest = call.function == "MAX"
         if retract:
             return RetractedExtreme(given, largest=largest)
-        return SmallestValue(table, name, given, largest=largest)
+        return SmallestValue(table, name, given, count, largest=largest)
     if call.function in {"SUM", "AVG"}:
-        return _sum(call, given, table, name)
+        return _sum(call, given, table, name, count)
     if call.function in {"FIRST_VALUE", "LAST_VALUE"} and not retract:
         made = FirstValue if call.function == "FIRST_VALUE" else LastValue
-        return made(table, name, given)
+        return made(table, name, given, count)
     return _all_values(call, given, table, name)
 
 
-def _sum(call: AggregateCall, given: DataType, table: KeyedTable, name: str) -> Accumulator:
-    counted = given.nullable or call.filter is not None
+def _sum(
+    call: AggregateCall, given: DataType, table: KeyedTable, name: str, count: Count
+) -> Accumulator:
     decimal = given.root is TypeRoot.DECIMAL
     if call.function == "SUM":
         if decimal:
-            return DecimalSum(table, name, given, call.type, counted=counted)
-        return Sum(table, name, given, counted=counted)
+            return DecimalSum(table, name, given, call.type, count)
+        return Sum(table, name, given, count)
     if decimal:
-        return DecimalAverage(table, name, given, call.type)
-    return Average(table, name, given)
+        return DecimalAverage(table, name, given, call.type, count)
+    return Average(table, name, given, count)
 
 
 _SHOWN: dict[str, tuple[Callable[[arrivals.Arrivals], Any], Any]] = {

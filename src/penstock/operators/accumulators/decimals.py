@@ -71,38 +71,11 @@ class DecimalSum(InTable):
         name: str,
         given: DataType,
         result: DataType,
-        *,
-        counted: bool,
+        count: Count,
     ) -> None:
         self._arrow = result.arrow()
         self._sums = DecimalSums(table, name, given)
-        self._count = Count(table, name) if counted else None
-
-    def add(self, rows: Rows) -> None:
-        self._sums.add(rows)
-        if self._count is not None:
-            self._count.add(rows)
-
-    def result(self, slots: Slots) -> Any:
-        pairs, over = self._sums.words(slots)
-        over |= _too_long(pairs)
-        valid = ~over
-        if self._count is not None:
-            valid &= self._count.any(slots)
-        return decimals(pairs, self._arrow, None if valid.all() else valid)
-
-
-class DecimalAverage(InTable):
-    """The sum through the number of rows, rounded half up to the result's scale."""
-
-    def __init__(self, table: KeyedTable, name: str, given: DataType, result: DataType) -> None:
-        self._arrow = result.arrow()
-        self._scale = given.scale
-        self._shift = result.scale - given.scale
-        self._exponent = Decimal(1).scaleb(-result.scale)
-        self._context = Context(prec=100, rounding=ROUND_HALF_UP)
-        self._sums = DecimalSums(table, name, given)
-        self._count = Count(table, name)
+        self._count = count
 
     def add(self, rows: Rows) -> None:
         self._sums.add(rows)
@@ -110,8 +83,32 @@ class DecimalAverage(InTable):
 
     def result(self, slots: Slots) -> Any:
         pairs, over = self._sums.words(slots)
-        valid = self._count.any(slots) & ~over
-        counts = np.where(valid, self._count.counts.data[slots], 1)
+        over |= _too_long(pairs)
+        return decimals(pairs, self._arrow, _valid(self._count.any(slots), over))
+
+
+class DecimalAverage(InTable):
+    """The sum through the number of rows, rounded half up to the result's scale."""
+
+    def __init__(
+        self, table: KeyedTable, name: str, given: DataType, result: DataType, count: Count
+    ) -> None:
+        self._arrow = result.arrow()
+        self._scale = given.scale
+        self._shift = result.scale - given.scale
+        self._exponent = Decimal(1).scaleb(-result.scale)
+        self._context = Context(prec=100, rounding=ROUND_HALF_UP)
+        self._sums = DecimalSums(table, name, given)
+        self._count = count
+
+    def add(self, rows: Rows) -> None:
+        self._sums.add(rows)
+        self._count.add(rows)
+
+    def result(self, slots: Slots) -> Any:
+        pairs, over = self._sums.words(slots)
+        valid = _valid(self._count.any(slots), over)
+        counts = np.maximum(self._count.counts.data[slots], 1)
         factor = 10**self._shift
         low = pairs[:, 0]
         small = (pairs[:, 1] == low >> 63) & (np.abs(low) < (1 << 61) // factor)
@@ -121,15 +118,16 @@ class DecimalAverage(InTable):
             words = np.empty((len(slots), 2), np.int64)
             words[:, 0] = found
             words[:, 1] = found >> 63
-            return decimals(words, self._arrow, None if valid.all() else valid)
+            return decimals(words, self._arrow, valid)
         return self._one_by_one(pairs, counts, valid)
 
     def _one_by_one(
-        self, pairs: NDArray[np.int64], counts: NDArray[np.int64], valid: NDArray[np.bool_]
+        self, pairs: NDArray[np.int64], counts: NDArray[np.int64], valid: NDArray[np.bool_] | None
     ) -> Any:
+        there = np.ones(len(counts), np.bool_) if valid is None else valid
         found: list[Decimal | None] = []
         for (low, high), count, fits in zip(
-            pairs.tolist(), counts.tolist(), valid.tolist(), strict=True
+            pairs.tolist(), counts.tolist(), there.tolist(), strict=True
         ):
             total = Decimal((high << 64) + (low & (1 << 64) - 1)).scaleb(
                 -self._scale, self._context
@@ -139,6 +137,12 @@ class DecimalAverage(InTable):
             digits = len(mean.as_tuple().digits)
             found.append(mean if fits and digits <= self._arrow.precision else None)
         return pa.array(found, self._arrow)
+
+
+def _valid(there: NDArray[np.bool_] | None, over: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    if not over.any():
+        return there
+    return ~over if there is None else there & ~over
 
 
 def _too_long(pairs: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penstock.operators.accumulators.base import InTable, Rows
+from penstock.operators.accumulators.numbers import Count
 from penstock.state import Extremes, KeyedTable, ValueCodec
 
 if TYPE_CHECKING:
@@ -21,20 +22,38 @@ if TYPE_CHECKING:
 
 
 class _OneValue(InTable):
-    """A value a group, NULL until there is one."""
+    """A value a group, NULL until there is one.
 
-    def __init__(self, table: KeyedTable, name: str, type: DataType) -> None:  # noqa: A002
+    Args:
+        table: The group's.
+        name: Of its column.
+        type: Of the values.
+        count: How many values a group had.
+        fill: What stands where there is none.
+    """
+
+    def __init__(
+        self,
+        table: KeyedTable,
+        name: str,
+        type: DataType,  # noqa: A002
+        count: Count,
+        fill: Any = 0,
+    ) -> None:
         self._codec = ValueCodec(type)
-        self._values = table.values(f"{name}.value", self._codec)
-        self._seen = table.column(f"{name}.seen", np.bool_)
+        self._values = table.values(f"{name}.value", self._codec, fill)
+        self._count = count
 
     def result(self, slots: Slots) -> Any:
-        seen = self._seen.data[slots]
-        return self._codec.encode(self._values.data[slots], None if seen.all() else seen)
+        return self._codec.encode(self._values.data[slots], self._count.any(slots))
 
 
 class FirstValue(_OneValue):
     """The value that came first."""
+
+    def __init__(self, table: KeyedTable, name: str, type: DataType, count: Count) -> None:  # noqa: A002
+        super().__init__(table, name, type, count)
+        self._seen = table.column(f"{name}.seen", np.bool_)
 
     def add(self, rows: Rows) -> None:
         values, _ = self._codec.decode(rows.columns[0])
@@ -42,6 +61,7 @@ class FirstValue(_OneValue):
         # Written from behind: the first row of a group is the last one written.
         self._values.data[rows.slots[new]] = values[new]
         self._seen.data[rows.slots[new]] = True
+        self._count.add(rows)
 
 
 class LastValue(_OneValue):
@@ -50,34 +70,54 @@ class LastValue(_OneValue):
     def add(self, rows: Rows) -> None:
         values, _ = self._codec.decode(rows.columns[0])
         self._values.data[rows.slots] = values
-        self._seen.data[rows.slots] = True
+        self._count.add(rows)
 
 
 class SmallestValue(_OneValue):
-    """The smallest value, or the largest; a NaN that came first stays, as in Flink."""
+    """The smallest value, or the largest; a NaN that comes first stays, later ones are passed over.
 
-    def __init__(self, table: KeyedTable, name: str, type: DataType, *, largest: bool) -> None:  # noqa: A002
-        super().__init__(table, name, type)
-        self._largest = largest
+    Source: Flink 2.2, MinAggFunction: `value < min` is never true beside a NaN.
+    """
+
+    def __init__(
+        self,
+        table: KeyedTable,
+        name: str,
+        type: DataType,  # noqa: A002
+        count: Count,
+        *,
+        largest: bool,
+    ) -> None:
+        codec = ValueCodec(type)
+        super().__init__(table, name, type, count, _worst(codec, largest=largest))
         self._better = np.greater if largest else np.less
-        self._keep = np.fmax if largest else np.fmin
+        self._keep = np.maximum if largest else np.minimum
 
     def add(self, rows: Rows) -> None:
         values, _ = self._codec.decode(rows.columns[0])
-        slots = rows.slots
-        new = np.flatnonzero(~self._seen.data[slots])[::-1]
-        self._values.data[slots[new]] = values[new]
-        self._seen.data[slots[new]] = True
-        if not self._codec.boxed:
-            kept = self._values.data
-            if values.dtype.kind == "f":
-                stuck = np.isnan(kept[slots])
-                slots, values = slots[~stuck], values[~stuck]
-            self._keep.at(kept, slots, values)
-            return
+        slots, kept = rows.slots, self._values.data
+        if self._codec.boxed or (values.dtype.kind == "f" and np.isnan(values).any()):
+            self._one_by_one(slots, values)
+        else:
+            self._keep.at(kept, slots, values.astype(kept.dtype, copy=False))
+        self._count.add(rows)
+
+    def _one_by_one(self, slots: Slots, values: NDArray[Any]) -> None:
+        kept, nothing = self._values.data, self._values.fill
         for slot, value in zip(slots.tolist(), values.tolist(), strict=True):
-            if self._better(value, self._values.data[slot]):
-                self._values.data[slot] = value
+            found = kept[slot]
+            if found is None or found == nothing or self._better(value, found):
+                kept[slot] = value
+
+
+def _worst(codec: ValueCodec, *, largest: bool) -> Any:
+    """What every value is better than."""
+    if codec.boxed:
+        return None
+    if codec.kept.kind == "f":
+        return -np.inf if largest else np.inf
+    bounds = np.iinfo(np.int64)
+    return bounds.min if largest else bounds.max
 
 
 class RetractedExtreme:
