@@ -13,7 +13,7 @@ from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.operators.accumulators import Accumulator, AggregateCall, Rows, accumulator_for
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
 from penstock.operators.changes import before_and_after
-from penstock.state import KeyedTable, ValueCodec
+from penstock.state import Extremes, KeyedTable, ValueCodec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,7 @@ class GroupAggregateOperator(Operator):
         types = [columns[index].type for index in spec.keys]
         self._table = KeyedTable(types, spec.ttl_ms, self._forget)
         self._counts = self._table.column("rows", np.int64)
+        shared: dict[tuple[tuple[int, ...], int | None], Extremes] = {}
         self._accumulators: list[Accumulator] = [
             accumulator_for(
                 call,
@@ -109,6 +110,7 @@ class GroupAggregateOperator(Operator):
                 self._table,
                 f"call{number}",
                 self._counts,
+                shared,
                 retract=spec.retract,
             )
             for number, call in enumerate(spec.calls)

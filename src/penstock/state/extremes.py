@@ -38,8 +38,26 @@ class Reversed:
         return bool(other.value < self.value)
 
 
+class _Best:
+    """The best entry of each group, smallest or largest value.
+
+    Args:
+        largest: Look for the largest.
+    """
+
+    def __init__(self, *, largest: bool) -> None:
+        self.better = np.greater if largest else np.less
+        self.entries = np.full(_SMALLEST, -1, np.int64)
+        self.heaps: dict[int, list[tuple[Any, int]]] = {}
+        self._largest = largest
+
+    def heaped(self, value: Any, entry: int) -> tuple[Any, int]:
+        """An item of a heap that gives the best value first."""
+        return (Reversed(value) if self._largest else value, entry)
+
+
 class Extremes:
-    """A multiset of values per group that knows the best one of each: smallest or largest.
+    """A multiset of values per group that knows its smallest and its largest value.
 
     The values of a group are a chain of entries; those whose count is zero stay in it until they
     are more than the living ones, then all chains are made anew. When the best value of a group
@@ -48,23 +66,24 @@ class Extremes:
 
     Args:
         codec: How values are kept and compared; they are never NULL.
-        largest: Look for the largest.
     """
 
-    def __init__(self, codec: ValueCodec, *, largest: bool) -> None:
+    def __init__(self, codec: ValueCodec) -> None:
         self._codec = codec
-        self._largest = largest
-        self._better = np.greater if largest else np.less
-        self._heaps: dict[int, list[tuple[Any, int]]] = {}
         self._first = np.full(_SMALLEST, -1, np.int64)
-        self._best = np.full(_SMALLEST, -1, np.int64)
         self._next = np.full(_SMALLEST, -1, np.int64)
         self._linked = np.zeros(_SMALLEST, np.bool_)
         self._dead = 0
-        self.table = KeyedTable([_GROUP, codec.type.with_nullable(nullable=False)])
-        self._counts = self.table.column("count", np.int64)
-        self._groups = self.table.column("group", np.int64)
-        self._values = self.table.values("value", codec)
+        self._bests: dict[bool, _Best] = {}
+        self._table = KeyedTable([_GROUP, codec.type.with_nullable(nullable=False)])
+        self._counts = self._table.column("count", np.int64)
+        self._groups = self._table.column("group", np.int64)
+        self._values = self._table.values("value", codec)
+
+    def track(self, *, largest: bool) -> None:
+        """Know the largest, or the smallest, values from now on; before the first value."""
+        assert not len(self._table)
+        self._bests[largest] = _Best(largest=largest)
 
     def add(self, groups: Slots, column: Any, deltas: NDArray[np.int64]) -> None:
         """Change how often values are there; never below zero.
@@ -74,8 +93,8 @@ class Extremes:
             column: The values, an Arrow array without NULLs.
             deltas: By how much, of every row.
         """
-        entries = self.table.slots([pa.array(groups), column], len(groups))
-        unique, rows, places = self.table.distinct(entries)
+        entries = self._table.slots([pa.array(groups), column], len(groups))
+        unique, rows, places = self._table.distinct(entries)
         owners = groups[rows]
         self._grow(int(owners.max(initial=-1)) + 1)
         before = self._counts.data[unique]
@@ -91,15 +110,17 @@ class Extremes:
             self._link(unique[fresh], owners[fresh])
         live, alive = before > 0, after > 0
         self._dead += int(np.count_nonzero(~alive)) - int(np.count_nonzero(~live & ~fresh))
-        self._came(unique[alive & ~live], owners[alive & ~live])
-        self._look_again(owners[~alive & (self._best[owners] == unique)])
-        if self._dead > max(len(self.table) // 2, _SMALLEST):
+        came = alive & ~live
+        for best in self._bests.values():
+            self._came(best, unique[came], owners[came])
+            self._look_again(best, owners[~alive & (best.entries[owners] == unique)])
+        if self._dead > max(len(self._table) // 2, _SMALLEST):
             self._compact()
 
-    def best(self, groups: Slots) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def best(self, groups: Slots, *, largest: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """The best value of some groups, and which of them have any."""
         self._grow(int(groups.max(initial=-1)) + 1)
-        entries = self._best[groups]
+        entries = self._bests[largest].entries[groups]
         return self._values.data[entries], entries >= 0
 
     def forget(self, groups: Slots) -> None:
@@ -109,28 +130,31 @@ class Extremes:
         while len(lanes := lanes[lanes >= 0]):
             self._dead += int(np.count_nonzero(self._counts.data[lanes]))
             self._counts.data[lanes] = 0
-            self.table.touch(lanes)
+            self._table.touch(lanes)
             lanes = self._next[lanes]
-        self._best[groups] = -1
+        for best in self._bests.values():
+            best.entries[groups] = -1
 
     def changes(self) -> pa.RecordBatch | None:
         """What changed since the last call."""
-        return self.table.changes()
+        return self._table.changes()
 
     def load(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Take over saved changes in order."""
-        self.table.load(batches)
+        self._table.load(batches)
         self._compact()
         entries = self._living()
-        self._came(entries, self._groups.data[entries])
+        for best in self._bests.values():
+            self._came(best, entries, self._groups.data[entries])
 
     def _living(self) -> Slots:
-        return np.flatnonzero(self.table.index.live[: self.table.index.limit])
+        return np.flatnonzero(self._table.index.live[: self._table.index.limit])
 
     def _grow(self, groups: int) -> None:
         self._first = grown(self._first, groups, -1)
-        self._best = grown(self._best, groups, -1)
-        limit = self.table.index.limit
+        for best in self._bests.values():
+            best.entries = grown(best.entries, groups, -1)
+        limit = self._table.index.limit
         self._next = grown(self._next, limit, -1)
         self._linked = grown(self._linked, limit)
 
@@ -149,82 +173,79 @@ class Extremes:
         self._first[owners[ends]] = entries[ends]
         self._linked[entries] = True
 
-    def _came(self, entries: Slots, owners: Slots) -> None:
+    def _came(self, best: _Best, entries: Slots, owners: Slots) -> None:
         """Values are there that were not: some may be the best of their group."""
-        if self._heaps:
+        if best.heaps:
             for entry, owner in zip(entries.tolist(), owners.tolist(), strict=True):
-                heap = self._heaps.get(owner)
+                heap = best.heaps.get(owner)
                 if heap is not None:
-                    heapq.heappush(heap, self._heaped(entry))
+                    heapq.heappush(heap, best.heaped(self._values.data[entry], entry))
         while len(entries):
-            better = self._is_better(entries, owners)
+            better = self._is_better(best, entries, owners)
             entries, owners = entries[better], owners[better]
             # Of several of one group one stays; what is better than that one comes again.
-            self._best[owners] = entries
-            again = self._best[owners] != entries
+            best.entries[owners] = entries
+            again = best.entries[owners] != entries
             entries, owners = entries[again], owners[again]
 
-    def _look_again(self, groups: Slots) -> None:
+    def _look_again(self, best: _Best, groups: Slots) -> None:
         """The best values of some groups went: find the next ones."""
         if not len(groups):
             return
-        self._best[groups] = -1
+        best.entries[groups] = -1
         lanes, owners = self._first[groups], groups
-        if self._heaps:
-            heaped = np.array([group in self._heaps for group in groups.tolist()])
+        if best.heaps:
+            heaped = np.array([group in best.heaps for group in groups.tolist()])
             lanes, owners = lanes[~heaped], owners[~heaped]
             for group in groups[heaped].tolist():
-                self._pop(group)
+                self._pop(best, group)
         counts = self._counts.data
         for _ in range(_WALKED_MAX):
             there = lanes >= 0
             lanes, owners = lanes[there], owners[there]
             if not len(lanes):
                 return
-            better = self._is_better(lanes, owners) & (counts[lanes] > 0)
-            self._best[owners[better]] = lanes[better]
+            better = self._is_better(best, lanes, owners) & (counts[lanes] > 0)
+            best.entries[owners[better]] = lanes[better]
             lanes = self._next[lanes]
         for group in owners[lanes >= 0].tolist():
-            self._heaps[group] = self._heap_of(group)
-            self._pop(group)
+            best.heaps[group] = self._heap_of(best, group)
+            self._pop(best, group)
 
-    def _is_better(self, entries: Slots, owners: Slots) -> NDArray[np.bool_]:
+    def _is_better(self, best: _Best, entries: Slots, owners: Slots) -> NDArray[np.bool_]:
         """Which entries are better than the best ones of their groups."""
-        values, best = self._values.data, self._best[owners]
-        found = best < 0
+        values, known = self._values.data, best.entries[owners]
+        found = known < 0
         rows = np.flatnonzero(~found)
-        found[rows] = self._better(values[entries[rows]], values[best[rows]])
+        found[rows] = best.better(values[entries[rows]], values[known[rows]])
         return found
 
-    def _heap_of(self, group: int) -> list[tuple[Any, int]]:
+    def _heap_of(self, best: _Best, group: int) -> list[tuple[Any, int]]:
         heap = []
         entry = int(self._first[group])
         while entry >= 0:
             if self._counts.data[entry] > 0:
-                heap.append(self._heaped(entry))
+                heap.append(best.heaped(self._values.data[entry], entry))
             entry = int(self._next[entry])
         heapq.heapify(heap)
         return heap
 
-    def _heaped(self, entry: int) -> tuple[Any, int]:
-        value = self._values.data[entry]
-        return (Reversed(value) if self._largest else value, entry)
-
-    def _pop(self, group: int) -> None:
-        heap = self._heaps[group]
+    def _pop(self, best: _Best, group: int) -> None:
+        heap = best.heaps[group]
         while heap and self._counts.data[heap[0][1]] <= 0:
             heapq.heappop(heap)
-        self._best[group] = heap[0][1] if heap else -1
+        best.entries[group] = heap[0][1] if heap else -1
 
     def _compact(self) -> None:
         """Forget the values that are not there any more, and make the chains anew."""
         entries = self._living()
-        self.table.remove(entries[self._counts.data[entries] <= 0])
+        self._table.remove(entries[self._counts.data[entries] <= 0])
         entries = self._living()
         owners = self._groups.data[entries]
         self._grow(int(owners.max(initial=-1)) + 1)
         self._first[:] = -1
         self._linked[:] = False
-        self._heaps.clear()
+        for best in self._bests.values():
+            best.heaps.clear()
         self._dead = 0
         self._link(entries, owners)

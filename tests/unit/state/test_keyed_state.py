@@ -133,7 +133,8 @@ def test_a_bag_says_what_came_and_went() -> None:
 def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest: bool) -> None:
     seed = random.Random(3)
     codec = ValueCodec(kind)
-    extremes = Extremes(codec, largest=largest)
+    extremes = Extremes(codec)
+    extremes.track(largest=largest)
     there: dict[int, list[Any]] = defaultdict(list)
     saved = []
     for turn in range(80):
@@ -161,10 +162,11 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
         if batch is not None:
             saved.append(batch)
         if turn == 50:
-            extremes = Extremes(codec, largest=largest)
+            extremes = Extremes(codec)
+            extremes.track(largest=largest)
             extremes.load(saved)
         asked = np.array([0, 1, 2, 3, 1500, 2000])
-        found, valid = extremes.best(asked)
+        found, valid = extremes.best(asked, largest=largest)
         pick = max if largest else min
         wanted = [pick(there[g]) if there[g] else None for g in asked.tolist()]
         shown = codec.encode(found, valid).to_pylist()

@@ -17,7 +17,7 @@ from penstock.operators.accumulators.values import (
     RetractedExtreme,
     SmallestValue,
 )
-from penstock.state import Bag, KeyedTable
+from penstock.state import Bag, Extremes, KeyedTable, ValueCodec
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from penstock.types import DataType
 
     Slots = NDArray[np.int64]
+
+
+_Taken = tuple[tuple[int, ...], int | None]
+"""The columns a call takes, and its filter."""
 
 
 class Distinct:
@@ -68,6 +72,7 @@ def accumulator_for(
     table: KeyedTable,
     name: str,
     rows: SlotArray,
+    shared: dict[_Taken, Extremes],
     *,
     retract: bool,
 ) -> Accumulator:
@@ -79,11 +84,12 @@ def accumulator_for(
         table: Of the groups; it gets the columns the accumulator needs.
         name: Of those columns.
         rows: The column of that table that says how many rows a group has.
+        shared: Values that several calls of one operator look at.
         retract: Rows may be taken back.
     """
     always = call.filter is None and not call.distinct and not any(t.nullable for t in types)
     count = RowCount(rows) if always else Count(table, name)
-    inner = _plain(call, types, table, name, count, retract=retract)
+    inner = _plain(call, types, table, name, count, shared, retract=retract)
     if not call.distinct or call.function in _SET_LIKE:
         return inner
     return Distinct(inner, Bag(table, f"{name}.birth", types))
@@ -98,6 +104,7 @@ def _plain(
     table: KeyedTable,
     name: str,
     count: Count,
+    shared: dict[_Taken, Extremes],
     *,
     retract: bool,
 ) -> Accumulator:
@@ -107,7 +114,11 @@ def _plain(
     if call.function in {"MIN", "MAX"}:
         largest = call.function == "MAX"
         if retract:
-            return RetractedExtreme(given, largest=largest)
+            codec = ValueCodec(given)
+            key = (call.args, call.filter)
+            feeds = key not in shared
+            extremes = shared.setdefault(key, Extremes(codec))
+            return RetractedExtreme(extremes, codec, largest=largest, feeds=feeds)
         return SmallestValue(table, name, given, count, largest=largest)
     if call.function in {"SUM", "AVG"}:
         return _sum(call, given, table, name, count)

@@ -121,21 +121,35 @@ def _worst(codec: ValueCodec, *, largest: bool) -> Any:
 
 
 class RetractedExtreme:
-    """The smallest or largest value while values come and go."""
+    """The smallest or largest value while values come and go.
 
-    def __init__(self, type: DataType, *, largest: bool) -> None:  # noqa: A002
-        self._codec = ValueCodec(type)
-        self._extremes = Extremes(self._codec, largest=largest)
+    Args:
+        extremes: The values, shared by MIN and MAX of one column.
+        codec: Of the values.
+        largest: The largest is asked for.
+        feeds: It hands the rows on; the other one of the two relies on it.
+    """
+
+    def __init__(
+        self, extremes: Extremes, codec: ValueCodec, *, largest: bool, feeds: bool
+    ) -> None:
+        self._codec = codec
+        self._extremes = extremes
+        self._largest = largest
+        self._feeds = feeds
+        extremes.track(largest=largest)
 
     def add(self, rows: Rows) -> None:
-        self._extremes.add(rows.slots, rows.columns[0], rows.deltas())
+        if self._feeds:
+            self._extremes.add(rows.slots, rows.columns[0], rows.deltas())
 
     def result(self, slots: Slots) -> Any:
-        values, valid = self._extremes.best(slots)
+        values, valid = self._extremes.best(slots, largest=self._largest)
         return self._codec.encode(values, None if valid.all() else valid)
 
     def forget(self, slots: Slots) -> None:
-        self._extremes.forget(slots)
+        if self._feeds:
+            self._extremes.forget(slots)
 
     def tables(self) -> Mapping[str, StateTable]:
-        return {"values": self._extremes}
+        return {"values": self._extremes} if self._feeds else {}
