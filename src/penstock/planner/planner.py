@@ -16,6 +16,7 @@ from penstock.operators.not_null import NotNullSpec
 from penstock.plan import PhysicalPlan, SinkNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.queries import QueryBinder
+from penstock.planner.bind.ranking import check_bounded
 from penstock.planner.bind.scope import Scope, ScopeColumn, refused_column
 from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
 from penstock.planner.changelog import check_accepted, settled
@@ -81,6 +82,7 @@ class Planner:
         used: dict[str, int] = {}
         for statement in statements:
             node = self._insert(binder, statement)
+            check_bounded(node.input)
             count = used[node.sink_id] = used.get(node.sink_id, 0) + 1
             if count > 1:
                 sink_id = f"{node.sink_id}_{count - 1}"
@@ -124,6 +126,7 @@ class Planner:
         binder = QueryBinder(self.catalog, self.settings, self.clock)
         relation = binder.query(query)
         node = settled(relation.place(), (True,), query.span)
+        check_bounded(node)
         schema = Schema(tuple(Column(c.name, c.type) for c in relation.columns))
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.expressions import Call, Expr, InputRef
 from penstock.functions.resolve import resolve_operator
 from penstock.operators.calc import CalcSpec
+from penstock.operators.rank import RankSpec
 from penstock.plan import SourceNode, TransformNode, UnionNode
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.types import Column, Schema
@@ -65,6 +66,23 @@ def conjuncts(condition: Expr | None) -> list[Expr]:
     if isinstance(condition, Call) and condition.function.name == "AND":
         return [part for arg in condition.args for part in conjuncts(arg)]
     return [condition]
+
+
+def joined(parts: Sequence[Expr]) -> Expr:
+    """The condition that all parts hold; the reverse of `conjuncts`."""
+    found = parts[0]
+    for part in parts[1:]:
+        found = resolve_operator("AND", [found, part])
+    return found
+
+
+def _without_number(node: PlanNode, used: set[int]) -> PlanNode:
+    """The node without numbers of rows that nobody looks at: fewer changes."""
+    if not isinstance(node, TransformNode) or not isinstance(node.spec, RankSpec):
+        return node
+    if node.spec.numbered is None or len(node.spec.given.columns) in used:
+        return node
+    return TransformNode(replace(node.spec, numbered=None), node.input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +156,23 @@ class Relation:
 
     def place(self) -> PlanNode:
         """The node of these rows, a Calc on top where something is to be done."""
-        below = node_schema(self.node)
+        exprs = self.projections if self.condition is None else (*self.projections, self.condition)
+        used = {r.index for e in exprs for r in e.walk() if isinstance(r, InputRef)}
+        node = _without_number(self.node, used)
+        below = node_schema(node)
         identity = len(below.columns) == len(self.projections) and all(
             isinstance(expr, InputRef) and expr.index == i
             for i, expr in enumerate(self.projections)
         )
         if identity and self.condition is None:
-            return self.node
+            return node
         schema = Schema(
             tuple(
                 Column(c.name, expr.type)
                 for c, expr in zip(self.columns, self.projections, strict=True)
             )
         )
-        return TransformNode(CalcSpec(schema, self.projections, self.condition), self.node)
+        return TransformNode(CalcSpec(schema, self.projections, self.condition), node)
 
     def _movable(self, expr: Expr) -> bool:
         """Whether what it refers to may be evaluated in its place, perhaps more than once."""

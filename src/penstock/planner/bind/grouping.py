@@ -40,7 +40,7 @@ class StateOptions:
     final: bool = False
 
 
-def state_options(settings: Mapping[str, str], node: ast.Select) -> StateOptions:
+def state_options(settings: Mapping[str, str], node: ast.Select | None) -> StateOptions:
     """What the session and the hints of a SELECT say about state.
 
     Raises:
@@ -48,8 +48,8 @@ def state_options(settings: Mapping[str, str], node: ast.Select) -> StateOptions
         UnsupportedFeatureError: A hint that is not run.
     """
     ttl_ms = parse_duration_ms(settings.get("table.exec.state.ttl", "0"))
-    names = {name.lower() for name in _tables(node.from_)}
-    for hint in node.hints:
+    names = {name.lower() for name in _tables(node.from_)} if node else set()
+    for hint in node.hints if node else ():
         if hint.name.upper() != "STATE_TTL":
             raise unsupported(f"hint {hint.name}", hint)
         for table, duration in hint.options:

@@ -19,6 +19,14 @@ from penstock.planner.bind.grouping import (
     state_options,
 )
 from penstock.planner.bind.names import aliased, unique
+from penstock.planner.bind.ranking import (
+    filtered,
+    identifiers_in,
+    identity,
+    numbered,
+    ordered,
+    windows_in,
+)
 from penstock.planner.bind.scope import Scope
 from penstock.planner.bind.sets import union_all
 from penstock.planner.bind.tables import Scans
@@ -71,28 +79,32 @@ class QueryBinder:
             case ast.WithQuery():
                 return self._with(node)
             case ast.OrderedQuery():
-                what = "ORDER BY" if node.order_by else "LIMIT"
-                raise unsupported(what, node.order_by[0] if node.order_by else node)
+                return self._ordered(node)
         raise unsupported(type(node).__name__, node)
 
     def _select(self, node: ast.Select) -> Relation:
-        refused = ((node.qualify, "QUALIFY"), (node.windows or None, "WINDOW"))
-        for part, name in refused:
-            if part is not None:
-                places = part if isinstance(part, tuple) else (part,)
-                raise unsupported(name, places[0] if places else node)
+        if node.windows:
+            raise unsupported("WINDOW", node.windows[0])
         relation = self._relation(node.from_) if node.from_ is not None else self._written.nothing()
         scope = self._scope(relation)
         if node.where is not None:
             for call in aggregates_in(node.where):
                 raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
-            relation = relation.filter(self._condition(node.where, scope, "WHERE"))
+            relation = filtered(relation, self._condition(node.where, scope, "WHERE"))
             scope = self._scope(relation)
         state = state_options(self.settings, node)
         parts = (node.items, node.having)
+        windows = list(windows_in((node.items, node.qualify)))
         if node.group_by is not None or node.having or any(True for _ in aggregates_in(parts)):
+            if windows:
+                raise unsupported("OVER beside GROUP BY", windows[0])
             relation = self._grouped(node, relation, scope, state)
         else:
+            if windows:
+                relation, scope = numbered(relation, scope, windows, state)
+            if node.qualify is not None:
+                condition = self._condition(node.qualify, scope, "QUALIFY")
+                relation = filtered(relation, condition)
             exprs, names = self._items(node, scope)
             relation = relation.project(exprs, unique(names))
         return distinct(relation, state) if node.distinct else relation
@@ -108,6 +120,38 @@ class QueryBinder:
         if having is not None:
             found = found.filter(having)
         return found.project(exprs, unique(names))
+
+    def _ordered(self, node: ast.OrderedQuery) -> Relation:
+        body = node.body
+        state = state_options(self.settings, body if isinstance(body, ast.Select) else None)
+        found = self.query(body)
+        hidden = self._hidden(node, found)
+        if not hidden:
+            return ordered(found, node, state)
+        assert isinstance(body, ast.Select)
+        names = [column.name for column in found.columns]
+        extended = replace(body, items=(*body.items, *hidden.values()))
+        keys = tuple(
+            replace(key, expression=ast.Identifier((str(hidden[key].alias),)))
+            if key in hidden
+            else key
+            for key in node.order_by
+        )
+        more = ordered(self.query(extended), replace(node, body=extended, order_by=keys), state)
+        exprs, _ = identity(more)
+        return more.project(exprs[: len(names)], names)
+
+    def _hidden(self, node: ast.OrderedQuery, found: Relation) -> dict[ast.SortKey, ast.SelectItem]:
+        """Keys of ORDER BY that are not in the select list but below it, as items of it."""
+        body = node.body
+        if not isinstance(body, ast.Select) or body.distinct:
+            return {}
+        names = {column.name for column in found.columns}
+        return {
+            key: ast.SelectItem(key.expression, f"$s{place}")
+            for place, key in enumerate(node.order_by)
+            if any(name not in names for name in identifiers_in(key.expression))
+        }
 
     def _condition(self, node: ast.Expression, scope: Scope, clause: str) -> Expr:
         condition = bind(node, scope)
@@ -219,9 +263,10 @@ class QueryBinder:
         return replace(found, columns=found.qualified((), names).columns)
 
     def _set_operation(self, node: ast.SetOperation) -> Relation:
-        if node.operator != "UNION" or not node.all:
+        if node.operator != "UNION":
             raise unsupported(f"{node.operator}{' ALL' if node.all else ''}", node)
-        return union_all(self.query(node.left), self.query(node.right), node.span)
+        found = union_all(self.query(node.left), self.query(node.right), node.span)
+        return found if node.all else distinct(found, state_options(self.settings, None))
 
     def _with(self, node: ast.WithQuery) -> Relation:
         if node.recursive:
