@@ -406,6 +406,9 @@ def test_create_table_as_follows_flinks_rules(fresh: Ends) -> None:
     assert "`id` BIGINT NOT NULL,\n  `amount` DECIMAL(10, 2) NULL,\n  `customer_id`" in created(
         f"CREATE TABLE sr.shop.a (amount, id, customer_id) AS {query}"
     )
+    text = rows(session, f"EXPLAIN CREATE TABLE sr.shop.a AS {query}")[0][0]
+    assert "== Created Table ==\nCREATE TABLE `shop`.`a` (" in text
+    assert "\n- primary key (id) is that of 'my.shop.orders'\n- buckets left" in text
     assert "PRIMARY KEY (`id`, `customer_id`)" in created(
         f"CREATE TABLE sr.shop.a (PRIMARY KEY (id, customer_id) NOT ENFORCED) AS {query}"
     )
@@ -426,7 +429,12 @@ def test_create_table_as_follows_flinks_rules(fresh: Ends) -> None:
     assert "`shop`.`b` (\n  `id` BIGINT NOT NULL" in created(
         f"CREATE TABLE c WITH ({options}) AS {query}"
     )
+    groups = "SELECT status, COUNT(*) AS orders FROM my.shop.orders"
+    assert "PRIMARY KEY (`status`)" in created(
+        f"CREATE TABLE sr.shop.a (PRIMARY KEY (status) NOT ENFORCED) AS {groups} GROUP BY status"
+    )
     for text, message in (
+        (f"CREATE TABLE sr.shop.a AS {groups} GROUP BY status", "doesn't support consuming"),
         (f"CREATE TEMPORARY TABLE a AS {query}", "does not support to create temporary table"),
         (f"CREATE OR REPLACE TABLE a AS {query}", "unsupported: REPLACE TABLE AS"),
         (f"CREATE TABLE sr.shop.a (id) AS {query}", "must match the number of columns"),

@@ -11,7 +11,6 @@ import click
 from penstock.cli.script_file import ScriptFile, script_options
 from penstock.cli.settings import read_settings
 from penstock.errors import JobError
-from penstock.sql.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +78,6 @@ def _text(number: int, job: Explained, script: ScriptFile) -> Iterator[str]:
             yield f"  {name:<16} {fact}"
         if end["created"]:
             yield f"\n== Creates {end['table']} =="
-            yield mask_secrets(end["created"]["ddl"])
+            yield end["created"]["ddl"]
             yield from (f"  - {note}" for note in end["created"]["notes"])
     yield ""

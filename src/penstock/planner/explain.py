@@ -8,6 +8,7 @@ from penstock.changelog import RowKind
 from penstock.connectors.base import find_connector
 from penstock.plan import SinkNode, SourceNode, TransformNode, node_changes
 from penstock.planner.relation import node_name
+from penstock.sql.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,13 +26,16 @@ _SHORT = {
 
 
 def explain_plan(plan: PhysicalPlan, statement: str = "", *, changes: bool = False) -> str:
-    """The three sections of EXPLAIN; with `changes` as EXPLAIN CHANGELOG_MODE prints them."""
+    """The three sections of EXPLAIN, and tables that are created; `changes` as CHANGELOG_MODE."""
     sections = []
     if statement:
         sections.append("== Abstract Syntax Tree ==\n" + statement.strip())
     with_changes = physical_text(plan, changes=changes)
     sections.append("== Optimized Physical Plan ==\n" + with_changes)
     sections.append("== Optimized Execution Plan ==\n" + physical_text(plan))
+    for design in (sink.design for sink in plan.sinks if sink.design is not None):
+        notes = "".join(f"\n- {note}" for note in design.notes)
+        sections.append(f"== Created Table ==\n{mask_secrets(design.ddl)}{notes}")
     return "\n\n".join(sections) + "\n"
 
 
@@ -77,7 +81,11 @@ def _end(node: SourceNode | SinkNode, runs: object) -> dict[str, Any]:
     facts: Mapping[str, str] = describe(runs) if describe is not None else {}
     mode = node.mode if isinstance(node, SourceNode) else node_changes(node.input)
     design = node.design if isinstance(node, SinkNode) else None
-    created = {"ddl": design.ddl, "notes": list(design.notes)} if design is not None else None
+    created = (
+        {"ddl": mask_secrets(design.ddl), "notes": list(design.notes)}
+        if design is not None
+        else None
+    )
     return {
         "table": node.table,
         "created": created,

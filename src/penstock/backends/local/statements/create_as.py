@@ -43,6 +43,7 @@ class CreateAs:
         new: What is created there.
         kept: Whether the catalog keeps the table at the server by itself.
         design: How it is created there.
+        there: Whether it is there already, as far as its catalog knows, and fits.
     """
 
     node: ast.CreateTable
@@ -53,6 +54,7 @@ class CreateAs:
     new: NewTable | None = None
     kept: bool = False
     design: TableDesign | None = None
+    there: bool = False
 
     def create(self, catalog: CatalogStore, *, resumes: bool) -> tuple[str, ...]:
         """Make the table where it is not there.
@@ -68,53 +70,34 @@ class CreateAs:
             ValidationError: It is there, and another one or not expected.
             ConnectorError: Its server refused.
         """
-        if self.maker is None or self.new is None:
-            if not catalog.exists(self.path, temporary=False):
-                catalog.put(self.path, self.table, span=self.node.span)
-            return ()
-        found = self.maker.differences(self.new)
-        if found:
-            raise _different(self.path, found, self.node)
-        there = found is not None
-        if there and self.kept and not (self.node.if_not_exists or resumes):
+        there = self.there
+        if self.kept and there and not (self.node.if_not_exists or resumes):
             raise _exists(self.path, self.node)
-        if self.kept and not there:
-            catalog.put(self.path, self.table, span=self.node.span)
-        if not self.kept:
+        if self.maker is not None and self.new is not None and not self.kept:
+            there = _is_there(self.path, self.maker, self.new, self.node)
             if not there:
                 self.maker.create(self.new)
-            if not catalog.exists(self.path, temporary=False):
-                catalog.put(self.path, self._declared(), span=self.node.span)
+        self._declare(catalog)
         if there:
             return (f"[INFO] table '{self.path}' exists and has the query's columns",)
         return design_notes(self.path, self.design)
 
     def rehearse(self, catalog: CatalogStore) -> PhysicalPlan:
-        """Let later statements see the table; nothing is created.
-
-        Returns:
-            The plan, with what is created only where it is not there.
-
-        Raises:
-            ValidationError: A table that is there differs.
-            ConnectorError: Its server could not be asked.
-        """
-        if not catalog.exists(self.path, temporary=False):
-            table = self.table if self.kept or self.maker is None else self._declared()
-            catalog.put(self.path, table, span=self.node.span)
+        """Let later statements see the table; nothing is created."""
+        self._declare(catalog)
+        if not (self.kept and self.there) or self.node.if_not_exists:
             return self.plan
-        if not self.kept or self.maker is None or self.new is None:
-            return self.plan
-        found = self.maker.differences(self.new)
-        if found:
-            raise _different(self.path, found, self.node)
-        sinks = tuple(replace(sink, design=None) for sink in self.plan.sinks)
         note = (
             f"table '{self.path}' exists: only an unfinished job of this script goes on with it,"
             " a new one needs IF NOT EXISTS"
         )
-        notes = () if self.node.if_not_exists else (note,)
-        return replace(self.plan, sinks=sinks, notes=(*self.plan.notes, *notes))
+        return replace(self.plan, notes=(*self.plan.notes, note))
+
+    def _declare(self, catalog: CatalogStore) -> None:
+        """In a catalog that keeps tables at a server, this creates it there."""
+        if not catalog.exists(self.path, temporary=False):
+            table = self.table if self.kept else self._declared()
+            catalog.put(self.path, table, span=self.node.span)
 
     def _declared(self) -> CatalogTable:
         return as_sink(self.table, self.maker) if self.maker is not None else self.table
@@ -130,8 +113,8 @@ def create_as(node: ast.CreateTable, catalog: CatalogStore, planner: Planner) ->
     _refuse(node)
     path = catalog.path(node.name)
     keeper = catalog.maker(path, node.span)
-    there = catalog.find(path) if keeper is None else None
-    if there is not None and not node.if_not_exists:
+    declared = catalog.find(path) if keeper is None else None
+    if declared is not None and not node.if_not_exists:
         raise _exists(path, node)
     relation = planner.query(node.query)
     targets, columns = _columns(node, relation, catalog)
@@ -139,20 +122,36 @@ def create_as(node: ast.CreateTable, catalog: CatalogStore, planner: Planner) ->
     table = checked(table, node.span, node.primary_key)
     planner.column_types(path, table)
     insert = ast.Insert(node.name, node.query, targets, span=node.span, text=node.text)
-    if isinstance(there, CatalogTable):
-        return CreateAs(node, path, there, planner.fill(insert, path, there))
+    if isinstance(declared, CatalogTable):
+        return CreateAs(node, path, declared, planner.fill(insert, path, declared))
     maker = keeper or _maker(table)
     if maker is None:
         return CreateAs(node, path, table, planner.fill(insert, path, table))
     new = new_table(table)
+    kept = keeper is not None
     try:
-        design = maker.design(new)
+        made = maker.design(new)
+        known = kept and catalog.exists(path, temporary=False)
+        there = known and _is_there(path, maker, new, node)
     except PenstockError as error:
         error.at(node.span)
         raise
-    design = replace(design, notes=(*((key_note,) if key_note else ()), *design.notes))
+    notes = (key_note, *made.notes) if key_note else made.notes
+    design = None if there else replace(made, notes=notes)
     plan = planner.fill(insert, path, replace(as_sink(table, maker), design=design))
-    return CreateAs(node, path, table, plan, maker, new, keeper is not None, design)
+    return CreateAs(node, path, table, plan, maker, new, kept, design, there)
+
+
+def _is_there(path: TablePath, maker: TableMaker, new: NewTable, node: ast.CreateTable) -> bool:
+    """Whether the table is at its server.
+
+    Raises:
+        ValidationError: It is, and differs.
+    """
+    found = maker.differences(new)
+    if found:
+        raise _different(path, found, node)
+    return found is not None
 
 
 def _keyed(
@@ -261,15 +260,17 @@ def _reordered(node: ast.CreateTable, found: dict[str, CatalogColumn]) -> tuple[
 
 def _inherited_key(relation: Relation, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The key of the query's rows where one is known, and where it comes from."""
-    if not relation.keys:
+    columns = relation.columns
+    keys = [key for key in relation.keys if not any(columns[at].type.nullable for at in key)]
+    if not keys:
         return (), ""
-    positions = min(relation.keys, key=len)
+    positions = min(keys, key=len)
     source = relation.node if isinstance(relation.node, SourceNode) else None
     order = _source_order(relation, source) if source is not None else {}
     key = sorted(positions, key=lambda at: (order.get(at, at), at))
-    place = f" of '{source.table}'" if source is not None else ""
+    place = f"'{source.table}'" if source is not None else "the query's rows"
     listed = ", ".join(names[at] for at in key)
-    return tuple(names[at] for at in key), f"primary key ({listed}) is that{place}"
+    return tuple(names[at] for at in key), f"primary key ({listed}) is that of {place}"
 
 
 def _source_order(relation: Relation, source: SourceNode) -> dict[int, int]:
