@@ -274,7 +274,12 @@ def test_names_are_compared_exactly_and_near_ones_proposed(ends: Ends) -> None:
         ends.source.execute(f"CREATE TABLE `case`.`{name}` (id INT PRIMARY KEY)")
     session = ends.session()
     assert rows(session, "SHOW TABLES FROM my.`case`") == [("T",), ("a.b,c",), ("t",)]
-    assert "'table-name' = '(?-i:T)'" in rows(session, "SHOW CREATE TABLE my.`case`.T")[0][0]
+    ends.source.execute("CREATE VIEW `case`.v AS SELECT 1")
+    text = rows(session, "SHOW CREATE TABLE my.`case`.T")[0][0]
+    assert "'database-name' = 'case'" in text
+    assert "'table-name' = '(?-i:T)'" in text
+    with pytest.raises(ValidationError, match=r"'case\.v' is a view of MySQL"):
+        rows(session, "SHOW CREATE TABLE my.`case`.v")
     assert (
         "'table-name' = 'a\\.b[,]c'" in rows(session, "SHOW CREATE TABLE my.`case`.`a.b,c`")[0][0]
     )

@@ -14,6 +14,7 @@ from penstock.connectors.mysql_cdc.catalog.types import flink_type
 from penstock.connectors.mysql_cdc.preflight.schema import text_bytes
 from penstock.connectors.mysql_cdc.source import endpoint_of
 from penstock.connectors.mysql_cdc.tables import SYSTEM_DATABASES, primary_key
+from penstock.errors import ValidationError
 from penstock.wire.mysql.column import parse_column
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _TABLES = (
     " WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'"
 )
 _TABLE = (
-    "SELECT TABLE_NAME, TABLE_SCHEMA, TABLE_COMMENT FROM information_schema.TABLES"
-    " WHERE TABLE_SCHEMA = %s AND LOWER(TABLE_NAME) = LOWER(%s) AND TABLE_TYPE = 'BASE TABLE'"
+    "SELECT TABLE_NAME, TABLE_SCHEMA, TABLE_TYPE, TABLE_COMMENT FROM information_schema.TABLES"
+    " WHERE LOWER(TABLE_SCHEMA) = LOWER(%s) AND LOWER(TABLE_NAME) = LOWER(%s)"
 )
 _COLUMNS = (
     "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, COLUMN_COMMENT"
@@ -84,23 +85,29 @@ class MySqlCatalog:
     def table(self, database: str, name: str) -> ServerTable | None:
         """A table; names are compared exactly, even where the server does not."""
         with contextlib.closing(MySqlConnection.open(self.endpoint)) as session:
-            rows = [
-                row for row in session.query(_TABLE, (database, name)) if _text(row[1]) == database
-            ]
-            comments = {_text(row[0]): _text(row[2] or "") for row in rows}
-            if name not in comments:
+            alike = {
+                (_text(owner), _text(found)): (_text(kind), _text(comment or ""))
+                for found, owner, kind, comment in session.query(_TABLE, (database, name))
+            }
+            kind, comment = alike.get((database, name), ("", ""))
+            if not kind:
                 return None
+            _check_kind(kind, database, name)
             columns = session.query(_COLUMNS, (database, name))
             key = primary_key(session, (database, name))
+        other_case = (
+            any(owner != database for owner, _ in alike),
+            any(found != name for _, found in alike),
+        )
         return ServerTable(
             tuple(self._column(row, key) for row in columns),
             key,
             {
                 **self.options,
-                "database-name": pattern(database, exact_case=len(comments) > 1),
-                "table-name": pattern(name, exact_case=len(comments) > 1),
+                "database-name": pattern(database, exact_case=other_case[0]),
+                "table-name": pattern(name, exact_case=other_case[1]),
             },
-            comments[name],
+            comment,
         )
 
     def _column(self, row: Sequence[Any], key: tuple[str, ...]) -> ServerColumn:
@@ -132,9 +139,22 @@ def pattern(name: str, *, exact_case: bool = False) -> str:
         >>> pattern("orders"), pattern("a.b,c"), pattern("T", exact_case=True)
         ('orders', 'a\\.b[,]c', '(?-i:T)')
     """
-    # A comma outside of brackets parts two patterns.
-    escaped = re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", name).replace(",", "[,]")
+    # A comma outside of brackets parts two patterns; a backslash outside may begin `\Q`.
+    escaped = re.sub(r"([.^$|?*+()\[\]{}])", r"\\\1", name.replace("\\", "\0"))
+    escaped = escaped.replace(",", "[,]").replace("\0", r"[\\]")
     return f"(?-i:{escaped})" if exact_case else escaped
+
+
+def _check_kind(kind: str, database: str, name: str) -> None:
+    """Only rows of tables have changes."""
+    if kind == "BASE TABLE":
+        return
+    raise ValidationError(
+        f"'{database}.{name}' is a {kind.lower()} of MySQL",
+        code="unsupported-table",
+        detail="A binlog holds the changes of tables only.",
+        hint="Name the tables behind it.",
+    )
 
 
 def _text(value: object) -> str:
