@@ -5,10 +5,11 @@ ARGS ?=
 KILLS ?= 60
 SEED ?= 1
 SEEDS ?= 10
+SEQUENCES ?= 1000
 SERVER ?=
 KIND ?=
 
-.PHONY: interop install test check lint types unit test-servers demo bench refused fault gate clean
+.PHONY: interop install test check lint types unit test-servers demo bench refused fault gate model clean
 
 install: .venv/installed
 
@@ -53,6 +54,10 @@ fault: test-servers
 gate: install
 	GATE_SEEDS=$(SEEDS) $(BIN)/pytest -q tests/simulation/test_gate_scenarios.py
 	$(BIN)/python -m benchmarks.gate.live
+
+# The embedded StarRocks against a model of it: random loads, transactions, statements, crashes.
+model: install
+	MODEL_SEQUENCES=$(SEQUENCES) $(BIN)/pytest -q -n 0 tests/model
 
 # The real Flink connector and JDBC drivers against the embedded StarRocks; needs Java 17 and
 # Maven. Writes docs/interop.md; two minutes, and the jars (130 MB) the first time.

@@ -308,3 +308,14 @@ def test_a_dropped_database_takes_its_labels_with_it(client: Client) -> None:
     make_tables(client.server.store)
     assert client.state("PREPARED") == client.state("VISIBLE") == "UNKNOWN"
     assert client.txn("begin", "VISIBLE")["Status"] == "OK"
+
+
+def test_a_label_of_many_tables_serves_one_table_once_it_is_aborted(client: Client) -> None:
+    client.txn("begin", "l", table="", **MULTI)
+    taken = client.txn("begin", "l")
+    assert (taken["Status"], taken["ExistingJobStatus"]) == ("LABEL_ALREADY_EXISTS", "RUNNING")
+    client.txn("rollback", "l", table="", **MULTI)
+    assert client.txn("begin", "l")["Status"] == "OK"
+    assert client.txn("load", "l", "1\tx\t1\n")["Status"] == "OK"
+    assert client.txn("commit", "l")["Status"] == "OK"
+    assert client.rows() == [(1, "x", 1)]

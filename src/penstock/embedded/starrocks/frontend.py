@@ -84,6 +84,24 @@ class Frontend(Role):
 
     def _redirected(self, request: Request) -> Response | None:
         operation = request.parts[2]
+        if answer := self._malformed(request, operation):
+            return answer
+        if _is_multi(request):
+            return None  # such transactions are the frontend's from begin to end
+        if operation == "begin":
+            return self._redirect(request, operation)
+        label, db, _ = self.names(request)
+        found = self.transactions.find(db, label)
+        if found is None and operation == "load":
+            return failed(f"No transaction found with db[{db}] and label[{label}]")
+        if found is None or found.is_multi:
+            return None
+        if operation in ("commit", "rollback") and found.record.state != "PREPARE":
+            return None
+        return self._redirect(request, operation)
+
+    def _malformed(self, request: Request, operation: str) -> Response | None:
+        """What the frontend refuses whatever it knows of the label."""
         label, db, table = self.names(request)
         if operation not in OPERATIONS:
             return failed(f"Unknown transaction operation: {operation}")
@@ -95,21 +113,12 @@ class Frontend(Role):
             return failed(f"Database[{db}] does not exist.")
         if operation == "load" and not request.expects:
             return failed("There is no 100-continue header")
-        found = self.transactions.find(db, label)
-        if _is_multi(request) or (found is not None and found.is_multi):
-            return None  # such transactions are the frontend's from begin to end
-        if operation == "begin":
+        if operation == "begin" and not _is_multi(request):
             try:
                 self._check(db, table)
             except ServerError as error:
                 return failed(error.message)
-        elif found is None and operation == "load":
-            return failed(f"No transaction found with db[{db}] and label[{label}]")
-        elif found is None or (
-            operation in ("commit", "rollback") and found.record.state != "PREPARE"
-        ):
-            return None
-        return self._redirect(request, operation)
+        return None
 
     def open(self, request: Request) -> Response | None:  # noqa: ARG002 - the contract of handlers
         return None
