@@ -11,12 +11,14 @@ from tests.conformance.score import (
     scalar_cases,
     summary,
 )
+from tests.conformance.stream_programs import stream_programs
 
 RUNS = {
     "parser": parser_cases,
     "functions": function_cases,
     "scalars": scalar_cases,
     "observations": observations,
+    "programs": stream_programs,
 }
 
 

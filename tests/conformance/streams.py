@@ -20,10 +20,12 @@ from penstock.connectors.base import Connector, ImmediateWriter, TableDescriptor
 from penstock.connectors.blackhole import BlackholeOptions
 from penstock.plan import PhysicalPlan
 from penstock.planner.bind import tables
+from penstock.planner.physical.values import ValuesSource
 from penstock.runtime.job import Job
 from penstock.runtime.pipeline import Pipeline, RunningSink
 from penstock.session import Session
 from penstock.sql import parse_script, tree
+from penstock.testing import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -197,7 +199,7 @@ def run(
         rows_each: How many changes a batch has; -U and +U stay together.
         restore: New operators after each part of the changes, from what was saved.
         settings: Of the session.
-        clock: The door to time.
+        clock: The door to time; a manual one moves by an hour after each part.
 
     Returns:
         The plan, and what each sink got.
@@ -205,8 +207,14 @@ def run(
     with scripted(given):
         plan = planned(given, script, settings or {})
     running = _Running(plan, clock or SystemClock())
+    written = {i: n.source for i, n in running.pipeline.sources.items() if n.table == "VALUES"}
+    for source_id, source in written.items():
+        assert isinstance(source, ValuesSource)
+        running.pipeline.emit(source_id, ChangelogBatch(source.rows))
     for part in range(max([len(t.changes) for t in given], default=0)):
         for source_id, node in running.pipeline.sources.items():
+            if source_id in written:
+                continue
             table = next(t for t in given if node.table.rpartition(".")[2] == t.name)
             changes = table.changes[part] if part < len(table.changes) else ()
             for batch in batches(changes, rows_each):
@@ -214,6 +222,8 @@ def run(
         if restore:
             running.save()
             running.start()
+        if isinstance(clock, ManualClock):
+            clock.advance(3600)
     running.finish()
     return plan, [running.writers[i].changes for i in range(len(plan.sinks))]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.conformance.streams import Change, Table, folded, planned, run, scripted
 
+from penstock.clock import SystemClock
 from penstock.planner import physical_text
 from penstock.testing import ManualClock
 
@@ -164,11 +165,10 @@ def test_a_group_whose_time_is_up_starts_anew() -> None:
     assert found[0][-1] == ("+U", ("x", 2, 1, 1))
 
 
-class Ticking(ManualClock):
+class Ticking(SystemClock):
     """A clock that moves whenever somebody looks at it."""
 
     def __init__(self, clock: ManualClock, step_ms: int) -> None:
-        super().__init__()
         self._step_ms = step_ms
         self._shown_ms = clock.now_ms()
 

@@ -210,6 +210,9 @@ def _fail_type(node: ast.TypeSpec) -> NoReturn:
 
 def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
     name = node.simple_name
+    if node.bare and name not in function_names():
+        # Words such as USER are functions elsewhere; here they can only be columns.
+        return scope.resolve(node.name, node.span)
     if node.over is not None:
         raise unsupported("OVER", node)
     if name in AGGREGATES:

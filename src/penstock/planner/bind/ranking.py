@@ -117,9 +117,9 @@ def _sort_column(key: ast.SortKey, index: int) -> SortColumn:
 
 
 def identifiers_in(node: object) -> Iterator[str]:
-    """The last parts of the names in an expression."""
+    """The names in an expression, parts with dots between them."""
     if isinstance(node, ast.Identifier):
-        yield node.parts[-1]
+        yield ".".join(node.parts)
     elif isinstance(node, tuple):
         for part in node:
             yield from identifiers_in(part)
