@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.changelog import RowKind
 
@@ -56,3 +57,19 @@ def before_and_after(
     order = pa.array(places[says])
     columns += [pa.concat_arrays([a, b]).take(order) for a, b in zip(old[0], new[0], strict=True)]
     return columns, kinds[says]
+
+
+def differs(old: list[Any], new: list[Any], rows: int) -> NDArray[np.bool_]:
+    """Which rows differ in some column; a NaN differs from itself, as in Flink."""
+    found = np.zeros(rows, np.bool_)
+    for one, other in zip(old, new, strict=True):
+        if isinstance(one, pa.ListArray | pa.MapArray | pa.StructArray):
+            pairs = zip(one.to_pylist(), other.to_pylist(), strict=True)
+            found |= np.array([a != b for a, b in pairs], np.bool_)
+            continue
+        unequal = pc.not_equal(one, other)
+        if unequal.null_count:
+            nulls = pc.xor(one.is_null(), other.is_null())
+            unequal = pc.or_(pc.fill_null(unequal, False), nulls)  # noqa: FBT003
+        found |= unequal.to_numpy(zero_copy_only=False)
+    return found

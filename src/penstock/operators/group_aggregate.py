@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.operators.accumulators import Accumulator, AggregateCall, Rows, accumulator_for
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
-from penstock.operators.changes import before_and_after
+from penstock.operators.changes import before_and_after, differs
 from penstock.state import Extremes, KeyedTable, ValueCodec
 
 if TYPE_CHECKING:
@@ -208,22 +208,6 @@ def signs_of(batch: ChangelogBatch) -> NDArray[np.int64] | None:
         return None
     gone = (kinds == RowKind.UPDATE_BEFORE) | (kinds == RowKind.DELETE)
     return np.where(gone, -1, 1) if gone.any() else None
-
-
-def differs(old: list[Any], new: list[Any], rows: int) -> NDArray[np.bool_]:
-    """Which rows differ in some column; a NaN differs from itself, as in Flink."""
-    found = np.zeros(rows, np.bool_)
-    for one, other in zip(old, new, strict=True):
-        if isinstance(one, pa.ListArray | pa.MapArray | pa.StructArray):
-            pairs = zip(one.to_pylist(), other.to_pylist(), strict=True)
-            found |= np.array([a != b for a, b in pairs], np.bool_)
-            continue
-        unequal = pc.not_equal(one, other)
-        if unequal.null_count:
-            nulls = pc.xor(one.is_null(), other.is_null())
-            unequal = pc.or_(pc.fill_null(unequal, False), nulls)  # noqa: FBT003
-        found |= unequal.to_numpy(zero_copy_only=False)
-    return found
 
 
 _KEEPS_NULLS = {"ARRAY_AGG", "SINGLE_VALUE"}

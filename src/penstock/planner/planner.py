@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 from penstock.catalog import CatalogStore, CatalogTable, CatalogView, TablePath
 from penstock.changelog import ChangelogMode, RowKind
 from penstock.clock import Clock, SystemClock
+from penstock.config import parse_duration_ms
 from penstock.connectors.base import Sink, TableDescriptor
 from penstock.errors import PenstockError, ValidationError, nearest
 from penstock.expressions import Call, Expr, InputRef, Literal
 from penstock.functions.resolve import implicit_cast, resolve_cast, resolve_function
 from penstock.operators.not_null import NotNullSpec
-from penstock.plan import PhysicalPlan, SinkNode, TransformNode
+from penstock.operators.upsert_materialize import UpsertMaterializeSpec
+from penstock.plan import PhysicalPlan, SinkNode, TransformNode, node_changes
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.queries import QueryBinder
 from penstock.planner.bind.ranking import check_bounded
 from penstock.planner.bind.scope import Scope, ScopeColumn, refused_column
-from penstock.planner.bind.tables import connector_of, hinted, option_notes, place_of
+from penstock.planner.bind.tables import TTL, connector_of, hinted, option_notes, place_of
 from penstock.planner.changelog import check_accepted, settled
 from penstock.planner.relation import Relation
 from penstock.planner.rules.read_less import read_less
@@ -269,7 +271,11 @@ class Planner:
         key = frozenset(schema.names.index(name) for name in schema.primary_key)
         node = relation.place()
         check_accepted(node, accepted, f"Table sink '{path}'", statement.span, hint)
-        node = settled(node, self._wants_before(relation, key, accepted), statement.span)
+        wants = self._wants_before(relation, key, accepted)
+        if self._materializes(relation, node, key):
+            ttl_ms = parse_duration_ms(self.settings.get(TTL, "0"))
+            node, wants = TransformNode(UpsertMaterializeSpec(schema, ttl_ms), node), (False,)
+        node = settled(node, wants, statement.span)
         # A computed value may be NULL whatever its type says: a decimal that overflows.
         nullable = tuple(
             index
@@ -282,6 +288,16 @@ class Planner:
             mode = self.settings.get("table.exec.sink.not-null-enforcer", "ERROR").upper()
             node = TransformNode(NotNullSpec(schema, nullable, str(path), mode == "DROP"), node)
         return node
+
+    def _materializes(self, relation: Relation, node: PlanNode, key: frozenset[int]) -> bool:
+        """Whether rows of several keys of the query may share a key of the sink.
+
+        Source: Flink 2.2, `table.exec.sink.upsert-materialize`.
+        """
+        choice = self.settings.get("table.exec.sink.upsert-materialize", "AUTO").upper()
+        if not key or choice == "NONE" or node_changes(node).is_insert_only:
+            return bool(key) and choice == "FORCE"
+        return choice == "FORCE" or not any(found <= key for found in relation.keys)
 
     def _wants_before(
         self, relation: Relation, key: frozenset[int], accepted: ChangelogMode

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from penstock.errors import DataError
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
@@ -139,7 +140,14 @@ def key_words(columns: Sequence[Any], types: Sequence[DataType], rows: int) -> K
         valid = None
         if column.null_count or kind.root is TypeRoot.NULL:
             valid = column.is_valid().to_numpy(zero_copy_only=False)
-            assert nulls is not None
+            if nulls is None:
+                raise DataError(
+                    "a key that is NOT NULL is NULL",
+                    code="not-null",
+                    detail="A computed value can be NULL whatever its type says: a decimal that"
+                    " overflows.",
+                    hint="Wrap the key: COALESCE(key, 0), or CAST it to a wider type.",
+                )
             nulls |= np.where(valid, np.uint64(0), np.uint64(1 << index % 64))
         if kind.root in _TEXTS:
             texts.append(_texts(column, valid))

@@ -58,6 +58,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "table.dml-sync": boolean,
     "table.dynamic-table-options.enabled": boolean,
     "table.exec.sink.not-null-enforcer": one_of("error", "drop"),
+    "table.exec.sink.upsert-materialize": one_of("auto", "none", "force"),
     "table.exec.state.ttl": parse_duration_ms,
     "execution.runtime-mode": one_of("streaming", "batch", "automatic"),
     f"{_FIXED}attempts": integer,

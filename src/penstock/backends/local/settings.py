@@ -44,6 +44,7 @@ restart-strategy.exponential-delay.reset-backoff-threshold
 restart-strategy.exponential-delay.attempts-before-reset-backoff
 table.local-time-zone table.dml-sync table.dynamic-table-options.enabled
 table.exec.sink.not-null-enforcer table.exec.state.ttl execution.runtime-mode
+table.exec.sink.upsert-materialize
 """
 _NO_EFFECT = {
     "delivery is exactly once wherever the sink has transactions, and epochs pace themselves": """
@@ -73,7 +74,7 @@ execution.checkpointing.interval-during-backlog
 execution.checkpointing.checkpoints-after-tasks-finish state.backend.type
 execution.state-recovery.claim-mode execution.state-recovery.ignore-unclaimed-state""",
     "rows keep their order in one process, so no shuffle has to be repaired": """
-table.exec.sink.keyed-shuffle table.exec.sink.upsert-materialize
+table.exec.sink.keyed-shuffle
 table.exec.sink.rowtime-inserter""",
     "the plan has no such choice": """
 table.optimizer.agg-phase-strategy table.optimizer.distinct-agg.split.enabled

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from penstock.catalog import CatalogTable, ColumnKind, TablePath
+from penstock.changelog import ChangelogMode
+from penstock.config import parse_duration_ms
 from penstock.connectors.base import Connector, TableDescriptor, find_connector
 from penstock.errors import OptionError, PenstockError, Span, ValidationError, nearest
 from penstock.expressions import Expr, InputRef
 from penstock.functions.resolve import resolve_cast
-from penstock.plan import SourceNode
+from penstock.operators.changelog_normalize import ChangelogNormalizeSpec
+from penstock.plan import SourceNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.relation import Relation
@@ -19,6 +22,11 @@ from penstock.types import Column, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from penstock.plan.physical import PlanNode
+
+
+TTL = "table.exec.state.ttl"
 
 
 def connector_of(
@@ -131,7 +139,7 @@ class Scans:
                 table.span,
             )
             self._scans[key] = scan
-        return _table_relation(table, scan)
+        return _table_relation(table, scan, parse_duration_ms(self.settings.get(TTL, "0")))
 
     def _descriptor(
         self,
@@ -176,7 +184,7 @@ def _check_bounded(path: TablePath, bounded: bool, span: Span) -> None:  # noqa:
         )
 
 
-def _table_relation(table: CatalogTable, scan: SourceNode) -> Relation:
+def _table_relation(table: CatalogTable, scan: SourceNode, ttl_ms: int) -> Relation:
     """The declared columns over what the source delivers."""
     schema = scan.schema
     refs: dict[str, Expr] = {}
@@ -189,7 +197,10 @@ def _table_relation(table: CatalogTable, scan: SourceNode) -> Relation:
             refs[delivered.name] = resolve_cast(ref, declared.type)
     names = list(refs)
     inner = Scope(tuple(ScopeColumn(name, refs[name].type) for name in names))
-    base = Relation(scan, inner.columns, tuple(refs.values()))
+    node: PlanNode = scan
+    if schema.primary_key and scan.mode == ChangelogMode.upsert():
+        node = TransformNode(ChangelogNormalizeSpec(schema, ttl_ms=ttl_ms), scan)
+    base = Relation(node, inner.columns, tuple(refs.values()))
     if schema.primary_key:
         key = frozenset(names.index(name) for name in schema.primary_key)
         base = replace(base, keys=(key,))
