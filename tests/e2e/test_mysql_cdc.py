@@ -233,6 +233,36 @@ def test_a_big_transaction_is_cut_and_resumed_inside(server: MySqlServer, tmp_pa
     session.close()
 
 
+def test_a_barrier_never_cuts_a_transaction(server: MySqlServer, tmp_path: Path) -> None:
+    """Asked for in every poll of 0 ms, while a transaction of many events goes by."""
+    session = MySqlConnection.open(server.endpoint)
+    fill(session, "whole", 0)
+    session.query("ALTER TABLE shop.whole MODIFY name TEXT")
+    run = Run(server, tmp_path, "whole", scan_startup_mode="latest-offset")
+    session.query("BEGIN")
+    for start in range(0, 30_000, 1000):
+        values = ",".join(f"({i},{i % 7},1.5,REPEAT('n', 500))" for i in range(start, start + 1000))
+        session.query(f"INSERT INTO shop.whole (id, v, amount, name) VALUES {values}")
+    session.query("COMMIT")
+    session.query("DELETE FROM shop.whole WHERE id < 10000")
+    polls_inside = 0
+    seen = set()
+    end = time.monotonic() + 40
+    while len(run.log) < 40_000 and time.monotonic() < end:
+        run.reader.request_boundary()
+        while not run.reader.at_boundary():
+            polls_inside += 1
+            run.reader.poll(run.emit, 0)
+        seen.add(len(run.log))
+        run.reader.snapshot()
+        run.reader.poll(run.emit, 0)
+    run.close()
+    session.close()
+    assert polls_inside > 0
+    assert seen | {0, 30_000, 40_000} == {0, 30_000, 40_000}
+    assert len(run.log) == 40_000
+
+
 def test_a_chunk_of_wide_rows_is_cut_by_bytes(server: MySqlServer, tmp_path: Path) -> None:
     session = MySqlConnection.open(server.endpoint)
     session.query("DROP TABLE IF EXISTS shop.wide")
