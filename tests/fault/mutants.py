@@ -28,13 +28,14 @@ _UNIT_TESTS = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug: `old` becomes `new` in a file of the package; campaigns of `kind` shall find it."""
+    """A bug: `old` becomes `new` in a file of the package; `tests` or campaigns shall find it."""
 
     name: str
     file: str
     old: str
     new: str
     kind: str = "kills"
+    tests: tuple[str, ...] = _UNIT_TESTS
 
 
 MUTANTS = (
@@ -80,8 +81,9 @@ MUTANTS = (
     Mutant(
         "a barrier cuts a transaction",
         "connectors/mysql_cdc/reader.py",
-        "        if not self._in_transaction:\n            return True\n        ended",
-        "        if self._position is not None:\n            return True\n        ended",
+        "        if not self._in_transaction:\n            return True\n        return",
+        "        if self._position is not None:\n            return True\n        return",
+        tests=("tests/e2e/test_mysql_cdc.py", "-k", "barrier"),
     ),
     Mutant(
         "rows of visible labels are loaded again",
@@ -130,9 +132,9 @@ def _run(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def _unit(folder: Path) -> str:
-    """The unit tests that find the bug."""
-    out = _run(folder, "pytest", "-q", "--maxfail=3", *_UNIT_TESTS)
+def _unit(folder: Path, tests: tuple[str, ...]) -> str:
+    """The tests that find the bug."""
+    out = _run(folder, "pytest", "-q", "--maxfail=3", *tests)
     found = [x.split("::")[-1].split(" ")[0] for x in out.splitlines() if x.startswith("FAILED ")]
     return ", ".join(found)
 
@@ -162,7 +164,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="penstock-mutant-") as name:
             folder = Path(name)
             _plant(mutant, folder)
-            unit = _unit(folder)
+            unit = _unit(folder, mutant.tests)
             campaign = _campaigns(folder, mutant, given.seed, given.faults, given.attempts)
         missed += not (unit or campaign)
         click.echo(f"| {mutant.name} | {unit or '-'} | {mutant.kind}: {campaign or '-'} |")
