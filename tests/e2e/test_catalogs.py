@@ -13,7 +13,12 @@ import pytest
 
 from penstock.cli import demo_shop
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
-from penstock.errors import ConnectorError, PenstockError, ValidationError
+from penstock.errors import (
+    ConnectorError,
+    PenstockError,
+    UnsupportedFeatureError,
+    ValidationError,
+)
 from penstock.session import Session
 from penstock.testing.mysql_servers import available, start_mariadb
 
@@ -326,6 +331,15 @@ def test_tables_are_created_and_dropped_in_starrocks(fresh: Ends) -> None:
         rows(session, "CREATE TABLE t (x INT)")
     with pytest.raises(ValidationError, match="is not empty"):
         rows(session, "USE CATALOG default_catalog; DROP DATABASE sr.shop")
+    for change in ("ADD x INT", "DROP v", "SET ('a'='b')"):
+        with pytest.raises(UnsupportedFeatureError, match="ALTER TABLE in a catalog of type"):
+            rows(session, f"ALTER TABLE sr.shop.t {change}")
+    for missing in ("DROP TABLE sr.shop.x", "DROP DATABASE sr.x", "DESCRIBE sr.shop.x"):
+        with pytest.raises(ValidationError, match=r"does not exist|not found"):
+            rows(session, missing)
+    rows(session, "DROP TABLE IF EXISTS sr.shop.x; DROP DATABASE IF EXISTS sr.x")
+    with pytest.raises(ValidationError, match="already exists"):
+        rows(session, "CREATE DATABASE sr.shop")
     rows(session, "DROP TABLE sr.shop.t")
     assert content(fresh.target, "SHOW TABLES FROM shop") == {"('copy',)"}
     rows(session, "DROP DATABASE sr.shop CASCADE")

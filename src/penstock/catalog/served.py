@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from penstock.catalog.table import CatalogColumn, CatalogTable, CatalogView, ColumnKind
-from penstock.connectors.base import NewTable
+from penstock.connectors.base import NewTable, ServerTable
 from penstock.errors import ConnectorError, UnsupportedFeatureError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         CatalogType,
         CatalogWriter,
         ServerCatalog,
-        ServerTable,
         TableMaker,
     )
 
@@ -97,11 +96,15 @@ class ServedCatalog:
         return _entry(found, self._session_options.get(key, {})) if found is not None else None
 
     def known(self) -> Iterator[tuple[str, str, CatalogTable]]:
-        told = [key[1:] for key in self._told if key[0] == "table"]
-        for database, name in dict.fromkeys([*told, *self._pending]):
-            found = self.table(database, name)
-            if found is not None:
-                yield database, name, found
+        for key, (_, found) in list(self._told.items()):
+            if isinstance(found, ServerTable):
+                _, database, name = key
+                if (database, name) not in self._pending:
+                    options = self._session_options.get((database, name), {})
+                    yield database, name, _entry(found, options)
+        for (database, name), entry in self._pending.items():
+            if entry is not None:
+                yield database, name, entry
 
     def put(self, database: str, name: str, entry: Entry) -> None:
         table, writer = self._checked(entry), self._writer("CREATE TABLE")

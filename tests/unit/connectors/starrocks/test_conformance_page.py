@@ -15,6 +15,8 @@ FILES = {
     "options": f"{_HERE}/test_sink_options.py",
     "letters": f"{_HERE}/test_dead_letters.py",
     "merge": f"{_HERE}/test_merge_commit.py",
+    "creation": f"{_HERE}/test_catalog_ddl.py",
+    "catalog": "tests/e2e/test_catalogs.py",
     "bodies": "tests/unit/formats/test_load_bodies.py",
     "wire": "tests/unit/wire/test_stream_load.py",
     "http": "tests/unit/clients/test_http.py",
