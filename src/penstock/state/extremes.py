@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SMALLEST = 1024
 _GROUP = BIGINT.with_nullable(nullable=False)
 _WALKED_MAX = 64
+_LINKED_BY_PASS = 4
 
 
 class Reversed:
@@ -160,7 +161,17 @@ class Extremes:
 
     def _link(self, entries: Slots, owners: Slots) -> None:
         """Put new entries in front of their groups' chains."""
-        order = np.argsort(owners, kind="stable")
+        self._linked[entries] = True
+        for _ in range(_LINKED_BY_PASS):
+            if not len(entries):
+                return
+            # One entry of every group wins the group's front; the others come in front of it.
+            behind = self._first[owners]
+            self._first[owners] = entries
+            won = self._first[owners] == entries
+            self._next[entries[won]] = behind[won]
+            entries, owners = entries[~won], owners[~won]
+        order = np.argsort(owners)
         entries, owners = entries[order], owners[order]
         behind = np.empty(len(entries), np.int64)
         behind[1:] = entries[:-1]
@@ -171,7 +182,6 @@ class Extremes:
         ends = np.ones(len(entries), np.bool_)
         ends[:-1] = starts[1:]
         self._first[owners[ends]] = entries[ends]
-        self._linked[entries] = True
 
     def _came(self, best: _Best, entries: Slots, owners: Slots) -> None:
         """Values are there that were not: some may be the best of their group."""

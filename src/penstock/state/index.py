@@ -3,7 +3,7 @@
 A key keeps its slot until it is removed; slots are numbered densely and used again. The table
 holds slot numbers; hashes and keys stand by slot. Inserting a batch is a few NumPy passes: rows
 that find an empty place write their claim there, the last writer wins the place, the others look
-again. The table doubles when it is half full, so a batch costs the same however many keys there
+further, one place, then two, then three. The table doubles when it is half full, so a batch costs the same however many keys there
 are, doubling apart.
 """
 
@@ -57,7 +57,9 @@ class KeyIndex:
         hashes = keys.hashes(self._seed)
         slots, places, pending = self._first_look(keys, hashes)
         new: list[Slots] = []
+        step = 0
         while len(pending):
+            step += 1
             at = self._table[places[pending]]
             empty = pending[at == _EMPTY]
             if len(empty):
@@ -68,17 +70,19 @@ class KeyIndex:
                 self._table[places[won]] = made
                 new.append(made)
                 at = self._table[places[pending]]
-            pending = self._next_look(keys, hashes, slots, places, pending, at)
+            pending = self._next_look(keys, hashes, slots, places, pending, at, step)
         return slots, np.concatenate(new) if new else np.empty(0, np.int64)
 
     def find(self, keys: KeyWords) -> Slots:
         """The slot of every row's key, -1 where there is none."""
         hashes = keys.hashes(self._seed)
         slots, places, pending = self._first_look(keys, hashes)
+        step = 0
         while len(pending):
+            step += 1
             at = self._table[places[pending]]
             there = at != _EMPTY
-            pending = self._next_look(keys, hashes, slots, places, pending[there], at[there])
+            pending = self._next_look(keys, hashes, slots, places, pending[there], at[there], step)
         return slots
 
     def remove(self, slots: Slots) -> None:
@@ -88,10 +92,12 @@ class KeyIndex:
         mask = len(self._table) - 1
         places = (self._hashes[slots] & np.uint64(mask)).astype(np.int64)
         pending = np.arange(len(slots))
+        step = 0
         while len(pending):
+            step += 1
             other = self._table[places[pending]] != slots[pending]
             pending = pending[other]
-            places[pending] = (places[pending] + 1) & mask
+            places[pending] = (places[pending] + step) & mask
         self._table[places] = _REMOVED
         self._removed += len(slots)
         self.live[slots] = False
@@ -132,15 +138,16 @@ class KeyIndex:
         places: Slots,
         pending: Slots,
         at: NDArray[np.int32],
+        step: int,
     ) -> Slots:
-        """Settle the rows whose key stands at their place; the others look one place further."""
+        """Settle the rows whose key stands at their place; the others look further."""
         equal = (at >= 0) & (self._hashes[at] == hashes[pending])
         if not keys.exact:
             rows = np.flatnonzero(equal)
             equal[rows] = self.store.equal(at[rows].astype(np.int64), keys, pending[rows])
         slots[pending[equal]] = at[equal]
         pending = pending[~equal]
-        places[pending] = (places[pending] + 1) & (len(self._table) - 1)
+        places[pending] = (places[pending] + step) & (len(self._table) - 1)
         return pending
 
     def _claimed(self, places: Slots) -> NDArray[np.bool_]:
@@ -188,10 +195,12 @@ class KeyIndex:
         self._removed = 0
         slots = np.flatnonzero(self.live[: self.limit])
         places = (self._hashes[slots] & np.uint64(size - 1)).astype(np.int64)
+        step = 0
         while len(slots):
+            step += 1
             empty = np.flatnonzero(self._table[places] == _EMPTY)
             won = empty[self._claimed(places[empty])]
             self._table[places[won]] = slots[won]
             left = np.ones(len(slots), np.bool_)
             left[won] = False
-            slots, places = slots[left], (places[left] + 1) & (size - 1)
+            slots, places = slots[left], (places[left] + step) & (size - 1)
