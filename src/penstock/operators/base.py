@@ -58,6 +58,10 @@ class OperatorSpec(ABC):
         """Itself, with or without -U in what it makes of its input."""
         return self
 
+    def passed(self, index: int) -> int | None:
+        """The column of its input that its column `index` is; None where it makes one."""
+        return index
+
     @property
     def forwards(self) -> bool:
         """Whether the changes it emits are those of its input: messages then name that one."""

@@ -34,6 +34,10 @@ class CalcSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    def passed(self, index: int) -> int | None:
+        expr = self.projections[index]
+        return expr.index if isinstance(expr, InputRef) else None
+
     @property
     def forwards(self) -> bool:
         return True

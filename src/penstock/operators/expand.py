@@ -45,6 +45,9 @@ class ExpandSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    def passed(self, index: int) -> int | None:
+        return index if index < len(self.output.columns) - 1 else None
+
     @property
     def forwards(self) -> bool:
         return True

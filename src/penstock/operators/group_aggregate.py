@@ -66,6 +66,9 @@ class GroupAggregateSpec(OperatorSpec):
             kinds.add(RowKind.DELETE)
         return ChangelogMode(frozenset(kinds))
 
+    def passed(self, index: int) -> int | None:
+        return self.keys[index] if index < len(self.keys) else None
+
     def needs_before(self, wanted: bool) -> bool | None:  # noqa: ARG002, FBT001
         return True
 

@@ -88,6 +88,9 @@ class RankSpec(OperatorSpec):
         kinds = ChangelogMode.all().kinds
         return ChangelogMode(kinds if self.update_before else kinds - {RowKind.UPDATE_BEFORE})
 
+    def passed(self, index: int) -> int | None:
+        return index if index < len(self.given.columns) else None
+
     def needs_before(self, wanted: bool) -> bool | None:  # noqa: ARG002, FBT001
         return True
 

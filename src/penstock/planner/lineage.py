@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from penstock.expressions import Call, InputRef
 from penstock.operators.calc import CalcSpec
 from penstock.plan import SourceNode, TransformNode
-from penstock.planner.relation import node_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +44,9 @@ def origins(node: PlanNode, index: int) -> Iterator[Origin]:
             yield from origins(child, index)
         return
     if not isinstance(node.spec, CalcSpec):
-        if node.spec.schema.names == node_schema(node.input).names:
-            yield from origins(node.input, index)
+        below = node.spec.passed(index)
+        if below is not None:
+            yield from origins(node.input, below)
         return
     expression, casts = _peeled(node.spec.projections[index])
     if isinstance(expression, InputRef):
