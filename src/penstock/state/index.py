@@ -3,8 +3,8 @@
 A key keeps its slot until it is removed; slots are numbered densely and used again. The table
 holds slot numbers; hashes and keys stand by slot. Inserting a batch is a few NumPy passes: rows
 that find an empty place write their claim there, the last writer wins the place, the others look
-further, one place, then two, then three. The table doubles when it is half full, so a batch costs the same however many keys there
-are, doubling apart.
+further, one place, then two, then three. The table doubles when it is half full, so a batch costs
+the same however many keys there are, doubling apart.
 """
 
 from __future__ import annotations
