@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from penstock.formats.load_text import as_text, bytes_of, is_text
+from penstock.formats.load_text import as_text, bytes_of, is_text, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +98,10 @@ def encode_csv(columns: Sequence[pa.Array], dialect: CsvDialect) -> list[memoryv
         >>> b"".join(encode_csv([pa.array([1, None]), pa.array(["a", "b"])], PLAIN))
         b'1\ta\n\\N\tb\n'
     """
+    return [body for piece in slices(columns) for body in _encoded(piece, dialect)]
+
+
+def _encoded(columns: list[pa.Array], dialect: CsvDialect) -> list[memoryview]:
     structural = any(
         mark in data
         for data in (bytes(bytes_of(c)) for c in columns if is_text(c))
@@ -108,7 +112,7 @@ def encode_csv(columns: Sequence[pa.Array], dialect: CsvDialect) -> list[memoryv
         parts = [pc.fill_null(as_text(column), NULL_TEXT) for column in columns]
         parts[-1] = pc.binary_join_element_wise(parts[-1], dialect.row, "")
         return [bytes_of(pc.binary_join_element_wise(*parts, dialect.column))]
-    rows = pa.table(list(columns), names=[str(i) for i in range(len(columns))])
+    rows = pa.table(columns, names=[str(i) for i in range(len(columns))])
     sink = pa.BufferOutputStream()
     pacsv.write_csv(
         rows,

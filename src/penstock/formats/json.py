@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.formats.load_text import as_text, bytes_of, json_escaped, json_strings
+from penstock.formats.load_text import as_text, bytes_of, json_escaped, json_strings, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +30,33 @@ def encode_json(
     """
     if not columns or len(columns[0]) == 0:
         return [memoryview(b"[]")]
+    rows = [_rows(names, piece, raw) for piece in slices(columns)]
+    rows[-1] = rows[-1][:-1]
+    return [memoryview(b"["), *rows, memoryview(b"]")]
+
+
+def _rows(names: Sequence[str], columns: list[pa.Array], raw: Sequence[bool]) -> memoryview:
+    """`{...},{...},`: the objects of some rows, a comma behind each."""
     parts: list[pa.Array | str] = []
     before = "{"
     for position, (name, column) in enumerate(zip(names, columns, strict=True)):
+        before += f"{json.dumps(name, ensure_ascii=False)}:"
+        constant = _constant(column)
+        if constant is not None and parts:
+            before += f"{constant},"
+            continue
         values, quote = _values(column, is_json=bool(raw) and raw[position])
-        parts += [f"{before}{json.dumps(name, ensure_ascii=False)}:{quote}", values]
+        parts += [before + quote, values]
         before = quote + ","
-    rows = pc.binary_join_element_wise(*parts, f"{before[:-1]}}},", "")
-    body = bytes_of(rows)
-    return [memoryview(b"["), body[:-1], memoryview(b"]")]
+    return bytes_of(pc.binary_join_element_wise(*parts, f"{before[:-1]}}},", ""))
+
+
+def _constant(column: pa.Array) -> str | None:
+    """The JSON of all values where they are one small number, as in `__op` of inserts."""
+    if not pa.types.is_int8(column.type) or column.null_count:
+        return None
+    ends = pc.min_max(column).as_py()
+    return str(ends["min"]) if ends["min"] == ends["max"] else None
 
 
 def _values(column: pa.Array, *, is_json: bool) -> tuple[pa.Array, str]:

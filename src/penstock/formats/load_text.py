@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
@@ -64,6 +66,19 @@ def load_column(column: pa.Array, form: Form = Form.PLAIN, zone: str = "UTC") ->
     if form is Form.JSON:
         return _json_texts(column)
     return column
+
+
+def slices(columns: Sequence[pa.Array], rows_max: int = 16_384) -> Iterator[list[pa.Array]]:
+    """The columns in pieces of some rows, whose texts are small enough to stay in the CPU's cache.
+
+    Blocks beyond a megabyte would also go back to the system each time they are freed.
+
+    Examples:
+        >>> [[c.to_pylist() for c in piece] for piece in slices([pa.array([1, 2, 3])], 2)]
+        [[[1, 2]], [[3]]]
+    """
+    for start in range(0, len(columns[0]), rows_max):
+        yield [column.slice(start, rows_max) for column in columns]
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -81,10 +81,7 @@ class Segment:
             SpoolFullError: The disk did not take it; the segment is as before.
         """
         assert not self.sealed
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        payload = sink.getvalue()
+        payload = _as_stream(batch)
         checksum = zlib.crc32(payload)
         head = _HEAD.pack(_MAGIC, batch.num_rows, checksum, payload.size)
         offset = self.size_bytes
@@ -179,6 +176,20 @@ class Segment:
             self._frames.append(_Frame(offset, length, rows, checksum))
             self.rows += rows
             offset += length
+
+
+def _as_stream(batch: pa.RecordBatch) -> pa.Buffer:
+    """A batch with its schema in Arrow's stream format, copied once: its size is found first."""
+
+    def write(sink: pa.NativeFile) -> None:
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+
+    size = pa.MockOutputStream()
+    write(size)
+    payload = pa.allocate_buffer(size.size())
+    write(pa.FixedSizeBufferWriter(payload))
+    return payload
 
 
 class Spool:
