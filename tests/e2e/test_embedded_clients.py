@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,6 +131,74 @@ def test_the_mariadb_client(server: EmbeddedStarRocks) -> None:
         text=True, capture_output=True, env=environment, timeout=60, check=False,
     )  # fmt: skip
     assert "ERROR 1045 (28000): Access denied for user 'root'@" in wrong.stderr
+
+
+def mysql() -> list[str]:
+    """The `mysql` client by its own loader and C library."""
+    usr = fetch(servers_dir(), "mysql-client") / "usr"
+    libraries = next((usr / "lib").glob("*-linux-gnu"))
+    loader = next(libraries.glob("ld-linux*.so.*"))
+    program = [str(loader), "--library-path", str(libraries), str(usr / "bin" / "mysql")]
+    # MySQL 9 has the plugin that StarRocks asks for in a file.
+    return [*program, "--no-defaults", f"--plugin-dir={usr / 'lib' / 'mysql' / 'plugin'}"]
+
+
+def test_the_mysql_client(server: EmbeddedStarRocks) -> None:
+    address = ["-h", "127.0.0.1", "-P", str(server.query_port), "-u", "root", "-ppw"]
+    done = subprocess.run(
+        [*mysql(), *address, "--commands", "-vv", "--force", "--table"],
+        input=SESSION.replace("shop", "bazaar"), text=True, capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    out = done.stdout
+    assert "ERROR 5502 (42S02) at line 12: Getting analyzing error." in done.stderr
+    assert "|    1 | a    | 2024-01-01 00:00:00 | 1.50 |" in out
+    assert "Query OK, 2 rows affected" in out
+    assert "Current database:\tbazaar" in out
+    assert out.rstrip().endswith("n: 1\n1 row in set\n\nBye")
+
+
+# mysqlclient has its own process, for a package built outside of this environment.
+MYSQLCLIENT = r"""
+import datetime, decimal, sys
+import MySQLdb
+db = MySQLdb.connect(host="127.0.0.1", port=int(sys.argv[1]), user="root", password="pw",
+                     charset="utf8mb4", autocommit=True)
+cursor = db.cursor()
+cursor.execute("CREATE DATABASE c")
+cursor.execute("USE c")
+cursor.execute("CREATE TABLE t (id INT NOT NULL, s VARCHAR(50), x DECIMAL(10,2), ts DATETIME)"
+               " PRIMARY KEY (id) DISTRIBUTED BY HASH(id)")
+rows = [(1, "O'Neil %s \\\\ 1", decimal.Decimal("1.50"), datetime.datetime(2024, 1, 2, 3, 4, 5)),
+        (2, None, None, None)]
+print(cursor.executemany("INSERT INTO t VALUES (%s, %s, %s, %s)", rows))
+cursor.execute("SELECT * FROM t ORDER BY id")
+print(cursor.fetchall() == tuple(rows), [d[0] for d in cursor.description])
+print(cursor.execute("UPDATE t SET s = %s WHERE id = %s", ("neu", 2)), db.get_server_info())
+streamed = db.cursor(MySQLdb.cursors.SSCursor)
+streamed.execute("SELECT id FROM t ORDER BY id")
+print(streamed.fetchall())
+streamed.close()
+try:
+    cursor.execute("SELECT * FROM nothing")
+except MySQLdb.Error as error:
+    print(error.args[0])
+db.ping()
+db.close()
+"""
+
+
+def test_mysqlclient(server: EmbeddedStarRocks) -> None:
+    library = fetch(servers_dir(), "mysqlclient") / "python"
+    done = subprocess.run(
+        [sys.executable, "-c", MYSQLCLIENT, str(server.query_port)], text=True,
+        capture_output=True, env={**os.environ, "PYTHONPATH": str(library)}, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "2", "True ['id', 's', 'x', 'ts']", "1 8.0.33", "((1,), (2,))", "5502",
+    ]  # fmt: skip
 
 
 # The dialect's grammar is loaded by a call that is deprecated.

