@@ -9,7 +9,7 @@ SEQUENCES ?= 1000
 SERVER ?=
 KIND ?=
 
-.PHONY: interop install test check lint types unit test-servers demo bench refused fault gate model clean
+.PHONY: interop interop-rate install test check lint types unit test-servers demo bench refused fault gate model clean
 
 install: .venv/installed
 
@@ -63,6 +63,10 @@ model: install
 # Maven. Writes docs/interop.md; two minutes, and the jars (130 MB) the first time.
 interop: test-servers
 	$(BIN)/python -m tests.interop $(ARGS)
+
+# Rows per CPU-second beside the real connector: benchmarks/results/connector.md; ten minutes.
+interop-rate: install
+	$(BIN)/python -m tests.interop.rate $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

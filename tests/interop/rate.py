@@ -105,7 +105,7 @@ class Race:
 def main(arguments: list[str]) -> int:
     """Measures and writes the page; 1 if a ratio is below the goal."""
     parser = argparse.ArgumentParser(prog="python -m tests.interop.rate", description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args(arguments)
     missing = missing_tools()

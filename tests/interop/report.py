@@ -34,6 +34,15 @@ _DIFFERENCES = """
 
 Host names, lengths, labels' unique parts and databases are left out of the comparison.
 """
+_NOT_COMPARED = """
+## What is not compared
+
+- Merge commit and transactions over several tables: the real connector has them from 1.2.14 and
+  1.2.15 on, which the Maven Central this ran against does not have.
+- The real connector's source and lookup: they read from the backends by a protocol of their own,
+  which the embedded StarRocks does not speak. It answers `_query_plan` with status 501 and says to
+  read over the MySQL protocol; the job fails with that text.
+"""
 _FOLDER = "tests/interop/cases.py"
 _TEXT_MAX = 70
 
@@ -73,7 +82,7 @@ class Report:
             mine = {d: names for d, names in self._found.items() if explanation_of(d) is reason}
             if mine:
                 text += "\n".join([f"\n{reason.why}\n", *_lines(mine), ""])
-        return text
+        return text + _NOT_COMPARED
 
 
 def _lines(found: dict[Difference, list[str]]) -> list[str]:

@@ -314,3 +314,9 @@ def test_aggregate_and_nested(client: Client, server: EmbeddedStarRocks) -> None
     )
     assert answer["Status"] == "Success", answer
     assert client.rows("nest") == [(1, [1, 2], '{"x": 1.5}'), (2, None, None)]
+
+
+def test_the_scan_service_is_refused_by_name(client: Client) -> None:
+    answer = client.call("POST", "/api/d/t/_query_plan")
+    assert answer["status"] == 501
+    assert answer["exception"].startswith("the embedded StarRocks has no scan service")

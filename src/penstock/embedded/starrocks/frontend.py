@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from penstock.embedded.starrocks.users import Users
 
 
+_NO_SCANS = (
+    "the embedded StarRocks has no scan service: read this table over the MySQL protocol, by"
+    " connector 'jdbc' or by Penstock's 'starrocks' source"
+)
+
+
 class Frontend(Role):
     """The frontend: redirects loads to the backend, knows labels and states."""
 
@@ -145,6 +151,8 @@ class Frontend(Role):
             return json_response(
                 {"status": "OK", "code": "0", "msg": "Success", "message": "OK", "nodes": nodes}
             )
+        if len(parts) == 4 and parts[3] == "_query_plan":
+            return json_response({"status": 501, "exception": _NO_SCANS}, 501)
         text = f"no such path: {request.target}"
         return json_response({"status": "FAILED", "code": "1", "msg": text}, 404)
 

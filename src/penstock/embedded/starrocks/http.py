@@ -34,6 +34,7 @@ _REASONS |= {
     404: "Not Found",
     405: "Method Not Allowed",
     500: "Internal Server Error",
+    501: "Not Implemented",
 }
 
 
