@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from penstock.connectors.base import TableProgress
 from penstock.connectors.mysql_cdc.chunks import DONE, dump_key
 from penstock.connectors.mysql_cdc.tables import file_order
 from penstock.wire.mysql.binlog_events import BinlogPosition
+from penstock.wire.mysql.column import MySqlColumn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +31,35 @@ _GTIDS_HELD = 10_000
 
 @dataclass(eq=False, slots=True)
 class CapturedTable:
-    """A physical table of one source."""
+    """A physical table of one source.
+
+    Args:
+        table: As the server describes it now.
+        shape: Lays out its rows.
+        dispatcher: Of its changes.
+        logged: Its columns where the stream stands; None where only the server can tell.
+        splitting: Whether bounds of chunks are being looked for.
+    """
 
     table: PhysicalTable
     shape: RowShape
     dispatcher: TableDispatcher
+    logged: tuple[MySqlColumn, ...] | None
     splitting: bool = False
+    _saved: tuple[Any, list[Any]] = (None, [])
+
+    def saved_columns(self) -> list[Any]:
+        """`logged` as JSON, [] where it is not known."""
+        if self._saved[0] is not self.logged:
+            self._saved = (self.logged, [[*astuple(column)] for column in self.logged or ()])
+        return self._saved[1]
+
+
+def load_columns(saved: list[Any]) -> tuple[MySqlColumn, ...]:
+    """What `CapturedTable.saved_columns` gave."""
+    names = [known.name for known in fields(MySqlColumn)]
+    found = (MySqlColumn(**dict(zip(names, row, strict=True))) for row in saved)
+    return tuple(replace(column, members=tuple(column.members)) for column in found)
 
 
 @dataclass(eq=False, slots=True)
@@ -132,6 +156,7 @@ class AttachedSource:
         for (database, name), captured in self.tables.items():
             chunks = captured.dispatcher.chunks
             entry: dict[str, Any] = {"database": database, "name": name}
+            entry["columns"] = captured.saved_columns()
             if chunks is not None and not chunks.all_done:
                 entry["bounds"] = [dump_key(bound) for bound in chunks.bounds]
                 entry["done"] = [i for i, state in enumerate(chunks.states) if state == DONE]

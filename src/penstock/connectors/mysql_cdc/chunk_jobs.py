@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import time
 from typing import TYPE_CHECKING
 
 from penstock.clients.mysql import MySqlConnection
 from penstock.connectors.mysql_cdc import enumerator
 from penstock.connectors.mysql_cdc.snapshot_reader import read_chunk
+from penstock.errors import ConnectorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
     Apply = Callable[[], None]
     Job = Callable[[MySqlConnection], Apply]
+
+log = logging.getLogger(__name__)
+_RETRY_S = 0.3
+# no such table, unknown column, unknown database, a definition changed under a transaction
+_DDL_CODES = frozenset({"mysql-1146", "mysql-1054", "mysql-1049", "mysql-1412"})
 
 
 class ChunkJobs:
@@ -80,7 +88,7 @@ class ChunkJobs:
         begun = sum(state > 0 for state in chunks.states)
         if len(chunks.states) < begun + 2 * limit:
             captured.splitting = True
-            self._submit(_split_job(captured, source))
+            self._submit(_split_job(captured, source), source.source.options.max_retries)
 
     def _read_next(
         self, captured: CapturedTable, source: AttachedSource, limit: int, seen: StreamPoint
@@ -93,32 +101,50 @@ class ChunkJobs:
             if chunk is None:
                 return
             captured.dispatcher.register(chunk, self._context.clock.now_ms())
-            self._submit(_read_job(captured, chunk, seen))
+            job = _read_job(captured, source, chunk, seen)
+            self._submit(job, source.source.options.max_retries)
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job, tries: int) -> None:
         self._running += 1
-        self._context.executor.submit(self._run, job)
+        self._context.executor.submit(self._run, job, tries)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, tries: int) -> None:
         """On a pool thread."""
         try:
-            try:
-                connection = self._idle.get_nowait()
-            except queue.Empty:
-                connection = MySqlConnection.open(self._endpoint)
-            try:
-                result = job(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._results.put(result)
-            if self._closed:
-                connection.close()
-            elif connection.is_open:
-                self._idle.put(connection)
+            self._results.put(self._try(job, tries))
         except Exception as error:  # noqa: BLE001 - the engine raises it
             self._results.put(error)
         self._context.wake()
+
+    def _try(self, job: Job, tries: int) -> Apply:
+        """A lost connection costs the job another try, not the reader a restart."""
+        for attempt in range(1, tries + 1):
+            try:
+                return self._once(job)
+            except ConnectorError as error:
+                if not error.retryable or attempt == tries or self._closed:
+                    raise
+                log.warning(
+                    "reading a chunk failed, reading it again", extra={"reason": error.message}
+                )
+                time.sleep(_RETRY_S * attempt)
+        raise AssertionError
+
+    def _once(self, job: Job) -> Apply:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = MySqlConnection.open(self._endpoint)
+        try:
+            result = job(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if self._closed:
+            connection.close()
+        elif connection.is_open:
+            self._idle.put(connection)
+        return result
 
 
 def _split_job(captured: CapturedTable, source: AttachedSource) -> Job:
@@ -128,7 +154,10 @@ def _split_job(captured: CapturedTable, source: AttachedSource) -> Job:
 
     def run(connection: MySqlConnection) -> Apply:
         options = source.source.options
-        bounds, complete = enumerator.split(connection, captured.table, options, start)
+        try:
+            bounds, complete = enumerator.split(connection, captured.table, options, start)
+        except ConnectorError as error:
+            return _after_ddl(connection, source, captured, error)
 
         def apply() -> None:
             captured.splitting = False
@@ -139,7 +168,9 @@ def _split_job(captured: CapturedTable, source: AttachedSource) -> Job:
     return run
 
 
-def _read_job(captured: CapturedTable, chunk: int, seen: StreamPoint) -> Job:
+def _read_job(
+    captured: CapturedTable, source: AttachedSource, chunk: int, seen: StreamPoint
+) -> Job:
     dispatcher = captured.dispatcher
     chunks = dispatcher.chunks
     assert chunks is not None
@@ -148,7 +179,10 @@ def _read_job(captured: CapturedTable, chunk: int, seen: StreamPoint) -> Job:
     shape = captured.shape
 
     def run(connection: MySqlConnection) -> Apply:
-        found = read_chunk(connection, captured.table, shape, bounds, seen)
+        try:
+            found = read_chunk(connection, captured.table, shape, bounds, seen)
+        except ConnectorError as error:
+            return _after_ddl(connection, source, captured, error)
 
         def apply() -> None:
             dispatcher.take_read(read, found.rows, found.high, found.cut)
@@ -156,3 +190,32 @@ def _read_job(captured: CapturedTable, chunk: int, seen: StreamPoint) -> Job:
         return apply
 
     return run
+
+
+def _after_ddl(
+    connection: MySqlConnection,
+    source: AttachedSource,
+    captured: CapturedTable,
+    error: ConnectorError,
+) -> Apply:
+    """What to do where a table was dropped or altered behind the stream's back.
+
+    Raises:
+        ConnectorError: The error, where no DDL explains it.
+    """
+    if error.code not in _DDL_CODES:
+        raise error
+    name = (captured.table.database, captured.table.name)
+    table = enumerator.described(connection, source.source, name)
+    if table is not None and table.columns == captured.table.columns:
+        raise error
+
+    def apply() -> None:
+        captured.splitting = False
+        if table is not None:
+            enumerator.reshape(source, captured, table)
+        elif captured.dispatcher.chunks is not None:
+            log.warning("a table is gone before it was read", extra={"table": ".".join(name)})
+            captured.dispatcher.give_up()
+
+    return apply

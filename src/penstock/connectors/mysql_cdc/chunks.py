@@ -167,6 +167,11 @@ class ChunkMap:
             self.states.append(PENDING)
             self.complete = True
 
+    def finish(self) -> None:
+        """Nothing is left to be read."""
+        self.extend((), complete=True)
+        self.states = [DONE] * len(self.states)
+
     def cut(self, chunk: int, bound: object) -> None:
         """The chunk ends at `bound`; from there to its old end is a new one, to be read."""
         self.bounds.insert(chunk, bound)

@@ -158,6 +158,13 @@ class TableDispatcher:
                 self.chunks.states[chunk] = PENDING
         self.reads.clear()
 
+    def give_up(self) -> None:
+        """The table is gone: nothing of it is read any more."""
+        self.reads.clear()
+        self._drop_margin()
+        if self.chunks is not None:
+            self.chunks.finish()
+
     def _bound_aside(self, chunk: int) -> None:
         """Keep the last change of each key; if that is still too much, read the chunk again."""
         read = self.reads[chunk]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.connectors.mysql_cdc.attached import AttachedSource, CapturedTable
+from penstock.connectors.mysql_cdc.attached import AttachedSource, CapturedTable, load_columns
 from penstock.connectors.mysql_cdc.chunks import (
     DONE,
     PENDING,
@@ -34,8 +36,11 @@ if TYPE_CHECKING:
     from penstock.connectors.base import SourceState
     from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
     from penstock.connectors.mysql_cdc.source import MySqlCdcSource
+    from penstock.wire.mysql.column import MySqlColumn
 
     Ask = Callable[[], MySqlConnection]
+
+log = logging.getLogger(__name__)
 
 
 def attach(
@@ -113,7 +118,8 @@ def _captured(
                 states[chunk] = DONE
             chunks = ChunkMap(order, bounds, states, complete=complete)
     dispatcher = TableDispatcher(shape, chunks, live=not source.bounded, margin=margin)
-    return CapturedTable(table, shape, dispatcher)
+    logged = load_columns((entry or {}).get("columns") or []) or table.columns
+    return CapturedTable(table, shape, dispatcher, logged)
 
 
 def _check_charsets(source: MySqlCdcSource, table: PhysicalTable, shape: RowShape) -> None:
@@ -149,31 +155,58 @@ def appears(source: AttachedSource, database: str, table: str) -> bool:
 
 
 def add_new(
-    session: MySqlConnection, source: AttachedSource, name: tuple[str, str]
+    ask: Ask, source: AttachedSource, name: tuple[str, str], *, was_read: bool = False
 ) -> CapturedTable | None:
-    """A table made while running: its changes flow from its creation; None if it is gone again."""
-    planned = source.source
-    table = _described(session, planned, name)
+    """A table that matches while running; None if it is gone again.
+
+    Its rows are read as those of the first tables are, unless `was_read` under another name, or it
+    has no key to read them by: then its changes flow from here on.
+    """
+    session, planned = ask(), source.source
+    table = described(session, planned, name)
     if table is None:
         return None
-    shape = RowShape(planned.schema, planned.metadata, table, planned.shown)
-    source.tables[name] = CapturedTable(table, shape, TableDispatcher(shape, None))
+    by_key = table.chunk_key is not None
+    if planned.snapshots and not by_key and not was_read:
+        log.warning(
+            "a table without key appeared: its changes are read, not the rows it had before",
+            extra={"table": table.full_name},
+        )
+    entry: dict[str, Any] | None = None if by_key and not was_read else {}
+    margin = not session.server_info.gtid_mode
+    source.tables[name] = _captured(planned, table, ask, entry, margin=margin)
     return source.tables[name]
 
 
-def refresh(session: MySqlConnection, source: AttachedSource) -> None:
-    """After DDL: columns as they are now; chunks being read are read again."""
-    for name, captured in source.tables.items():
-        table = _described(session, source.source, name)
-        if table is None or table.columns == captured.table.columns:
-            continue
-        shape = RowShape(source.source.schema, source.source.metadata, table, source.source.shown)
-        captured.table, captured.shape = table, shape
-        captured.dispatcher.change_shape(shape)
+def refresh(session: MySqlConnection, source: AttachedSource, name: tuple[str, str]) -> bool:
+    """After DDL: the table as it is now; chunks being read are read again. Whether it changed."""
+    captured = source.tables[name]
+    table = described(session, source.source, name)
+    if table is None or table.columns == captured.table.columns:
+        return False
+    reshape(source, captured, table)
+    return True
 
 
-def _described(
+def reshape(source: AttachedSource, captured: CapturedTable, table: PhysicalTable) -> None:
+    """The table is like this now."""
+    shape = RowShape(source.source.schema, source.source.metadata, table, source.source.shown)
+    captured.table = replace(table, approx_rows=captured.table.approx_rows)
+    captured.shape = shape
+    captured.dispatcher.change_shape(shape)
+
+
+def columns_now(
+    session: MySqlConnection, source: AttachedSource, name: tuple[str, str]
+) -> tuple[MySqlColumn, ...]:
+    """The columns of a captured table as the server describes them now."""
+    table = described(session, source.source, name)
+    return table.columns if table is not None else source.tables[name].table.columns
+
+
+def described(
     session: MySqlConnection, source: MySqlCdcSource, name: tuple[str, str]
 ) -> PhysicalTable | None:
-    table = describe(session, source.options, name, source.schema.primary_key, str(source.endpoint))
+    """A table as the server describes it now; None if there is none."""
+    table = describe(session, source.options, name, source.schema.primary_key)
     return table if table.columns else None

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.clients.mysql import MySqlConnection
-from penstock.connectors.mysql_cdc import enumerator, replica_ids
+from penstock.connectors.mysql_cdc import enumerator, replica_ids, schema_history
 from penstock.connectors.mysql_cdc.binlog_reader import BinlogReader
 from penstock.connectors.mysql_cdc.chunk_jobs import ChunkJobs
 from penstock.connectors.mysql_cdc.chunks import READING
@@ -285,27 +285,25 @@ class MySqlCdcReader:
                 self._transaction_bytes += self._output.collect(source_id, owner, *routed)
 
     def _statement(self, statement: Statement) -> None:
-        """A DDL statement: columns of the tables may differ from here."""
-        words = statement.text.lstrip().upper().split(None, 2)
-        if not words or words[0] not in {"ALTER", "CREATE", "DROP", "RENAME", "/*"}:
-            return
-        if not file_order(statement.position) > file_order(self._oldest_wanted()):
-            return
+        """A DDL statement: tables and their columns may differ from here."""
+        place = file_order(statement.position)
         for source in self._sources.values():
-            enumerator.refresh(self._ask(), source)
+            if source.start_by_gtid or place > file_order(source.position):
+                schema_history.follow(self._ask, source, statement)
         if self._stream is not None:
             self._stream.forget_tables()
 
-    def _oldest_wanted(self) -> BinlogPosition:
-        return min((s.position for s in self._sources.values()), key=file_order)
-
     def _columns(self, database: str, table: str) -> list[MySqlColumn] | None:
-        for source in self._sources.values():
-            captured = source.tables.get((database, table))
+        """The columns of a table where the stream stands; those of the source furthest behind."""
+        name = (database, table)
+        for source in sorted(self._sources.values(), key=lambda s: file_order(s.position)):
+            captured = source.tables.get(name)
             if captured is None and enumerator.appears(source, database, table):
-                captured = enumerator.add_new(self._ask(), source, (database, table))
+                captured = enumerator.add_new(self._ask, source, name)
             if captured is not None:
-                return list(captured.table.columns)
+                if captured.logged is None:
+                    captured.logged = enumerator.columns_now(self._ask(), source, name)
+                return list(captured.logged)
         return None
 
     # ---- snapshot -------------------------------------------------------------------------

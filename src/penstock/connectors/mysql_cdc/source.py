@@ -12,6 +12,7 @@ from penstock.clients.mysql import MySqlEndpoint
 from penstock.clock import session_zone, zone_name
 from penstock.connectors.mysql_cdc.options import MySqlCdcOptions
 from penstock.connectors.mysql_cdc.reader import MySqlCdcReader
+from penstock.connectors.mysql_cdc.tables import SNAPSHOT_MODES
 from penstock.connectors.mysql_cdc.types import METADATA, Shown
 from penstock.errors import OptionError, ValidationError
 
@@ -67,7 +68,7 @@ class MySqlCdcSource:
     @property
     def snapshots(self) -> bool:
         """Whether the tables' rows are read before their changes."""
-        return self.options.startup_mode in {"initial", "snapshot"}
+        return self.options.startup_mode in SNAPSHOT_MODES
 
     @property
     def zone(self) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SYSTEM_DATABASES = ("mysql", "information_schema", "performance_schema", "sys")
 # Tables in which gh-ost and pt-online-schema-change rewrite another one, and what they leave.
 _REWRITING = re.compile(r"_+.+_(gho|ghc|del|new|old)", re.IGNORECASE)
+SNAPSHOT_MODES = frozenset({"initial", "snapshot"})
 _REQUIRED = {
     "log_bin": ({"ON", "1"}, "Start the server with --log-bin."),
     "binlog_format": ({"ROW"}, "Set binlog_format=ROW on the server."),
@@ -136,7 +137,7 @@ def discover(
         " WHERE TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_SCHEMA, TABLE_NAME"
     )
     found = [
-        describe(session, options, (str(db), str(name)), declared_key, endpoint, int(count or 0))
+        describe(session, options, (str(db), str(name)), declared_key, int(count or 0))
         for db, name, count in rows
         if matches(options, str(db), str(name))
     ]
@@ -148,7 +149,30 @@ def discover(
             code="no-matching-table",
             hint="Check both patterns, and that the user has SELECT on the table.",
         )
+    if options.startup_mode in SNAPSHOT_MODES:
+        for table in found:
+            _check_chunk_key(table, options, endpoint)
     return found
+
+
+def _check_chunk_key(table: PhysicalTable, options: MySqlCdcOptions, endpoint: str) -> None:
+    if not table.key:
+        raise ConnectorError(
+            f"table '{table.full_name}' has no primary key to snapshot it by",
+            retryable=False,
+            endpoint=endpoint,
+            code="no-primary-key",
+            detail="Changes made while it is read could not be matched with its rows.",
+            hint="Add a primary key, declare one in the DDL, or start at 'latest-offset'.",
+        )
+    if table.chunk_key is None:
+        raise ConnectorError(
+            f"chunk key column '{options.chunk_key}' does not exist in table '{table.full_name}'",
+            retryable=False,
+            endpoint=endpoint,
+            code="unknown-column",
+            hint=f"Columns: {', '.join(column.name for column in table.columns)}.",
+        )
 
 
 def describe(
@@ -156,14 +180,9 @@ def describe(
     options: MySqlCdcOptions,
     table: tuple[str, str],
     declared_key: tuple[str, ...],
-    endpoint: str,
     approx_rows: int = 0,
 ) -> PhysicalTable:
-    """One table's columns and key as they are now.
-
-    Raises:
-        ConnectorError: The chunk key is missing, or the table is to be snapshotted without a key.
-    """
+    """One table's columns and key as they are now; without columns where it is not there."""
     rows = session.query(
         "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, COLLATION_NAME"
         " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
@@ -178,27 +197,9 @@ def describe(
     key = primary_key(session, table)
     if not key and all(name in columns for name in declared_key):
         key = declared_key
-    full_name = ".".join(table)
-    if options.startup_mode not in {"initial", "snapshot"}:
+    chunk_key = options.chunk_key or (key[0] if key else "")
+    if options.startup_mode not in SNAPSHOT_MODES or not key or chunk_key not in columns:
         return PhysicalTable(*table, tuple(columns.values()), key)
-    if not key:
-        raise ConnectorError(
-            f"table '{full_name}' has no primary key to snapshot it by",
-            retryable=False,
-            endpoint=endpoint,
-            code="no-primary-key",
-            detail="Changes made while it is read could not be matched with its rows.",
-            hint="Add a primary key, declare one in the DDL, or start at 'latest-offset'.",
-        )
-    chunk_key = options.chunk_key or key[0]
-    if chunk_key not in columns:
-        raise ConnectorError(
-            f"chunk key column '{chunk_key}' does not exist in table '{full_name}'",
-            retryable=False,
-            endpoint=endpoint,
-            code="unknown-column",
-            hint=f"Columns: {', '.join(columns)}.",
-        )
     row = next(r for r in rows if str(r[0]) == chunk_key)
     return PhysicalTable(
         *table,

@@ -34,7 +34,7 @@ def test_what_a_job_meets_is_raised_in_the_engine(met: Exception, tmp_path: Path
             raise met
 
         jobs._idle.put(connection)
-        jobs._submit(job)
+        jobs._submit(job, 1)
         pool.shutdown(wait=True)
     assert connection.closed
     with pytest.raises(type(met)) as caught:
