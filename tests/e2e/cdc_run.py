@@ -47,6 +47,7 @@ class Run:
         schema: Schema = SCHEMA,
         metadata: dict[str, str] | None = None,
         given: dict[str, str] | None = None,
+        pool: ThreadPoolExecutor | None = None,
         **options: str,
     ) -> None:
         endpoint = server.endpoint
@@ -63,7 +64,7 @@ class Run:
             **{k.replace("__", "-").replace("_", "."): v for k, v in options.items()},
             **(given or {}),
         }
-        self.pool = ThreadPoolExecutor(4)
+        self.pool = pool or ThreadPoolExecutor(4)
         self.woken = threading.Event()
         context = SourceContext(directory, self.pool, SystemClock(), self.woken.set)
         self.source = MySqlCdcSource(TableDescriptor("c.d.t", schema, all_options, metadata or {}))

@@ -79,7 +79,7 @@ _SAMPLE_PACKETS = 16
 _SMALL_PACKET = 1024
 _BULK_BYTES = 32 << 10
 _BULK_PACKETS = 100
-_BROKEN = (IndexError, KeyError, ValueError, struct.error)
+_BROKEN = (IndexError, KeyError, ValueError, OverflowError, struct.error)
 
 
 class BinlogDecoder:
@@ -140,6 +140,12 @@ class BinlogDecoder:
             self._receive(data)
         try:
             self._go_on()
+        except DataError as error:
+            if not error.offset:
+                error.offset = str(self.position)
+                place = f"In the binlog at or before {error.offset}."
+                error.detail = f"{error.detail}\n{place}" if error.detail else place
+            raise
         except _BROKEN as error:
             raise DataError(
                 "the binlog is broken",

@@ -84,7 +84,18 @@ def test_recorded_stream(server: str) -> None:
     assert len(set(gtids)) == 4
 
 
-@pytest.mark.parametrize("server", ["mysql", "mariadb"])
+def test_recorded_stream_of_mysql_57_which_names_no_columns() -> None:
+    elements = read((HERE / "mysql57_goods.bin").read_bytes(), 1 << 20)
+    blocks = [e for e in elements if isinstance(e, RowsBlock)]
+    kinds = [RowKind(kind).short for block in blocks for kind in block.kinds]
+    assert kinds == ["+I", "+I", "-U", "+U", "-D", "+I"]
+    rows = [values(block, row) for block in blocks for row in range(block.image_count)]
+    assert [row[0] for row in rows] == [1, 2, 1, 1, 2, 3]
+    assert rows[0][4:] == ["b", -1, b"x\0\0\0", '{"k": [1, 2.5, "é"]}']
+    assert rows[3][1] == "pear"
+
+
+@pytest.mark.parametrize("server", ["mysql57", "mysql", "mariadb"])
 @pytest.mark.parametrize("step", [7, 100, 333])
 def test_pieces_give_the_same_rows(server: str, step: int) -> None:
     data = (HERE / f"{server}_goods.bin").read_bytes()
