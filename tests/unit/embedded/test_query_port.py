@@ -17,6 +17,7 @@ from penstock.embedded.starrocks.query_port.auth import native_proof
 from penstock.embedded.starrocks.query_port.packets import PacketStream
 from penstock.embedded.starrocks.query_port.server import QueryPortServer
 from penstock.embedded.starrocks.store import Store
+from penstock.embedded.starrocks.transactions import Transactions
 from penstock.embedded.starrocks.users import Users
 
 TUTORIAL = """
@@ -37,12 +38,14 @@ DISTRIBUTED BY HASH(`id`);
 @pytest.fixture
 def server() -> Iterator[QueryPortServer]:
     store = Store()
+    transactions = Transactions(store)
     port = QueryPortServer(
-        store, "127.0.0.1", 0, Users({"root": Secret("test@123")}, store.catalog)
+        transactions, "127.0.0.1", 0, Users({"root": Secret("test@123")}, store.catalog)
     )
     port.start()
     yield port
     port.stop()
+    transactions.close()
     store.close()
 
 

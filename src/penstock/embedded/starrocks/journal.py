@@ -48,7 +48,11 @@ class Journal:
         data = asdict(transaction.record)
         data["is_multi"] = transaction.is_multi
         data["parts"] = {
-            name: {"partial": part.partial, "merge_condition": part.merge_condition}
+            name: {
+                "partial": part.partial,
+                "merge_condition": part.merge_condition,
+                "is_update": part.is_update,
+            }
             for name, part in transaction.tables.items()
         }
         with self._lock:

@@ -39,6 +39,7 @@ class Batch:
         rows: Columns by the table's names; all of them, or with `partial` some.
         ops: Per row 0 for upsert, 1 for delete; None is all upserts.
         partial: Keep the columns of existing rows that `rows` does not have.
+        is_update: With `partial`, leave out the rows whose key the table does not have.
         merge_condition: A column whose new value must not be less than the present one.
     """
 
@@ -46,6 +47,7 @@ class Batch:
     ops: pa.Array | None = None
     partial: bool = False
     merge_condition: str = ""
+    is_update: bool = False
 
 
 def apply_batch(cursor: Any, table: TableDef, batch: Batch) -> None:
@@ -53,12 +55,29 @@ def apply_batch(cursor: Any, table: TableDef, batch: Batch) -> None:
     if not batch.rows.num_rows:
         return
     if table.keys_type == "DUPLICATE":
-        cursor.register("_batch", batch.rows)
+        _register(cursor, table, batch.rows)
         cursor.execute(_insert(table, batch.rows, "_batch"))
     elif table.keys_type == "AGGREGATE":
         _merge(cursor, table, batch.rows)
     else:
         _upsert(cursor, table, batch)
+
+
+def _register(cursor: Any, table: TableDef, rows: pa.Table) -> None:
+    """Let `_batch` be the rows; LARGEINT, a decimal in Arrow, is compared as a 128-bit integer."""
+    wide = [
+        quoted(column.name)
+        for column in table.columns
+        if column.info.base == "LARGEINT" and column.name in rows.column_names
+    ]
+    if not wide:
+        cursor.register("_batch", rows)
+        return
+    cursor.register("_raw_batch", rows)
+    casts = ", ".join(f"CAST({name} AS HUGEINT) AS {name}" for name in wide)
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP VIEW _batch AS SELECT * REPLACE ({casts}) FROM _raw_batch"
+    )
 
 
 def _matches(table: TableDef) -> str:
@@ -71,8 +90,14 @@ def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
     rows, ops = last_of_each_key(rows, batch.ops, table.key_columns)
     if ops is not None:
         rows = rows.append_column("__op", ops)
-    cursor.register("_batch", rows)
+    _register(cursor, table, rows)
     source = "_batch"
+    if batch.is_update:
+        cursor.execute(
+            f"CREATE TEMP TABLE _known AS SELECT b.* FROM {source} b SEMI JOIN {place} t"
+            f" ON {matches}"
+        )
+        source = "_known"
     if batch.merge_condition:
         column = quoted(batch.merge_condition)
         upsert = "" if ops is None else "b.__op = 1 OR "
@@ -93,8 +118,9 @@ def _upsert(cursor: Any, table: TableDef, batch: Batch) -> None:
     else:
         cursor.execute(f"DELETE FROM {place} t USING {source} b WHERE {matches}")
         cursor.execute(_insert(table, rows, source) + where)
-    if batch.merge_condition:
-        cursor.execute("DROP TABLE _kept")
+    for made, is_made in (("_kept", batch.merge_condition), ("_known", batch.is_update)):
+        if is_made:
+            cursor.execute(f"DROP TABLE {made}")
 
 
 def _with_numbers(cursor: Any, table: TableDef, rows: pa.Table) -> pa.Table:
@@ -187,7 +213,7 @@ def _merge(cursor: Any, table: TableDef, rows: pa.Table) -> None:
         if absent.name not in rows.column_names:
             rows = rows.append_column(absent.name, pa.nulls(rows.num_rows, absent.info.arrow))
     rows = rows.append_column("__seq", pa.array(np.arange(1, rows.num_rows + 1)))
-    cursor.register("_batch", rows)
+    _register(cursor, table, rows)
     place, matches = physical(table), _matches(table)
     listed = ", ".join(quoted(column.name) for column in table.columns)
     picks = ", ".join(

@@ -101,7 +101,9 @@ class EmbeddedStarRocks:
             if self._query_wanted is not None:
                 from penstock.embedded.starrocks.query_port.server import QueryPortServer
 
-                self._query = QueryPortServer(self.store, self.host, self._query_wanted, self.users)
+                self._query = QueryPortServer(
+                    self.transactions, self.host, self._query_wanted, self.users
+                )
                 self._query.start()
         except OSError as error:
             self.stop()

@@ -34,6 +34,7 @@ class TableLoad:
     options: LoadOptions | None = None
     partial: bool = False
     merge_condition: str = ""
+    is_update: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, options: LoadOptions) -> None:
@@ -50,6 +51,7 @@ class TableLoad:
         self.options = options
         self.partial = options.partial_update
         self.merge_condition = options.merge_condition
+        self.is_update = options.partial_update and options.partial_update_mode == "column"
 
     @property
     def max_filter_ratio(self) -> float:
@@ -59,7 +61,7 @@ class TableLoad:
     def batch(self) -> Batch:
         """All bodies as one batch."""
         rows, ops = _joined(self.loads)
-        return Batch(rows, ops, self.partial, self.merge_condition)
+        return Batch(rows, ops, self.partial, self.merge_condition, self.is_update)
 
 
 @dataclass(slots=True)

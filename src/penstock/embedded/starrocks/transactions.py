@@ -22,6 +22,8 @@ from penstock.embedded.starrocks.model import LoadRecord, ServerError
 from penstock.embedded.starrocks.transaction import DONE, RUNNING, Transaction
 
 if TYPE_CHECKING:
+    from penstock.embedded.starrocks.model import TableDef
+    from penstock.embedded.starrocks.publish import Batch
     from penstock.embedded.starrocks.store import Store
 
 
@@ -236,6 +238,25 @@ class Transactions:
                     f" information_schema.load_tracking_logs where job_id={record.txn_id}"
                 )
             raise
+
+    def insert(self, label: str, table: TableDef, batch: Batch, user: str) -> None:
+        """Make the rows of an INSERT visible under its label, as one version.
+
+        Raises:
+            ServerError: The label is taken, or the store refuses the rows.
+        """
+        transaction = self.begin(label, table.db, table.name, user=user, kind="INSERT", wait=False)
+        record = transaction.record
+        record.total_rows = batch.rows.num_rows
+        try:
+            self.store.publisher.publish([(table, batch)], txn_id=record.txn_id, check=True)
+        except ServerError as error:
+            self.abort(transaction, error.message)
+            raise
+        record.loaded_rows = record.total_rows
+        record.commit_ms = record.finish_ms = self.store.clock.now_ms()
+        record.state = "VISIBLE"
+        self._note(transaction, durable=False)
 
     def forget_context(self, db: str, label: str) -> None:
         """Lose the backend's part of a transaction, as a restart of the backend does."""

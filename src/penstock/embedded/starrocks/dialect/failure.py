@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import TYPE_CHECKING
+
 from penstock.errors import PenstockError
+
+if TYPE_CHECKING:
+    from penstock.embedded.starrocks.dialect.lexer import Cursor
 
 
 class QueryError(PenstockError):
@@ -25,6 +31,18 @@ class QueryError(PenstockError):
 def syntax_error(detail: str) -> QueryError:
     """The error for text that is not a statement StarRocks knows."""
     return QueryError(f"Getting syntax error. Detail message: {detail}.", 1064, "42000")
+
+
+def not_here(cursor: Cursor) -> QueryError:
+    """The error for a statement or clause that StarRocks has and this server has not.
+
+    Args:
+        cursor: At the clause, or behind its first words; it is named from the statement's begin.
+    """
+    tokens = cursor.tokens[: cursor.at + 3]
+    named = list(itertools.takewhile(lambda token: token.kind in {"word", "name"}, tokens))
+    text = " ".join(cursor.text[named[0].start : named[-1].end].split())
+    return analysis_error(f"{text} is not supported by the embedded server")
 
 
 def unknown_database(name: str) -> QueryError:

@@ -55,8 +55,8 @@ def _cast_sql(info: TypeInfo) -> str:
     special = {"DATE": _DATE, "DATETIME": _DATETIME, "BOOLEAN": _BOOLEAN}.get(info.base)
     if special is not None:
         return special
-    kind = "DECIMAL(38,0)" if info.base == "LARGEINT" else info.duckdb
-    cast = f"TRY_CAST(v AS {kind})"
+    # Arrow has no 128-bit integer: HUGEINT comes as a decimal, which holds its 39 digits as well.
+    cast = f"TRY_CAST(v AS {info.duckdb})"
     if info.base in _INTEGERS:
         return f"CASE WHEN regexp_full_match(v, '\\s*[+-]?\\d+\\s*') THEN {cast} END"
     return cast

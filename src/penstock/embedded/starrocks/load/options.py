@@ -6,15 +6,13 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from penstock.embedded.starrocks.load.compression import is_codec
 from penstock.embedded.starrocks.model import ServerError
+from penstock.embedded.starrocks.zones import DEFAULT_TIMEZONE, zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DEFAULT_TIMEZONE = "Asia/Shanghai"
 
 
 @dataclass(slots=True)
@@ -142,17 +140,9 @@ def _ratio(headers: Mapping[str, str]) -> float:
 
 def _timezone(headers: Mapping[str, str]) -> str:
     value = headers.get("timezone", "").strip() or DEFAULT_TIMEZONE
-    offset = re.fullmatch(r"([+-])0?(\d{1,2}):(\d{2})", value)
-    if offset and int(offset[2]) <= 14:
-        if offset[3] != "00":
-            raise _invalid(f"time zone {value} is not supported by the embedded server")
-        # The names of these zones have the sign of POSIX, which is the other one.
-        return f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
-    name = DEFAULT_TIMEZONE if value.upper() == "CST" else value
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise _invalid(f"Invalid time zone: {value}") from None
+    name = zone_name(value)
+    if name is None:
+        raise _invalid(f"Invalid time zone: {value}")
     return name
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from penstock.embedded.starrocks.dialect.failure import analysis_error, syntax_error
+from penstock.embedded.starrocks.dialect.failure import analysis_error, not_here
 from penstock.embedded.starrocks.publish import default_sql
-from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties
+from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties, skip_clause
 from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
 from penstock.embedded.starrocks.query_port.partition_clause import parse_partitions
 from penstock.embedded.starrocks.query_port.results import Done
@@ -28,7 +28,8 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
         return alter_user(queries, cursor)
     if cursor.accept("VIEW"):
         return alter_view(queries, cursor)
-    cursor.expect("TABLE")
+    if not cursor.accept("TABLE"):
+        raise not_here(cursor)
     present = queries.table_for("ALTER", *cursor.qualified())
     place = queries.store.physical(present.db, present.name)
     table = copy.deepcopy(present)
@@ -55,7 +56,7 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
         return _drop_partition(queries, present, cursor)
     statements: list[str] = []
     while True:
-        statements += _clause(table, place, cursor)
+        statements += _clause(queries, table, place, cursor)
         if not cursor.accept(","):
             break
     if not cursor.is_end():
@@ -92,7 +93,15 @@ def _drop_partition(queries: Queries, table: TableDef, cursor: Cursor) -> Done:
     return Done()
 
 
-def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
+def _clause(queries: Queries, table: TableDef, place: str, cursor: Cursor) -> list[str]:
+    start = cursor.at
+    if cursor.accept("ADD") or cursor.accept("DROP"):
+        for kind in ("INDEX", "ROLLUP"):
+            if cursor.accept(kind):
+                queries.no_effect(f"{kind} {cursor.name()}")
+                skip_clause(cursor)
+                return []
+        cursor.at = start
     if cursor.accept("ADD", "COLUMN"):
         return _add(table, place, cursor)
     if cursor.accept("DROP", "COLUMN"):
@@ -102,12 +111,7 @@ def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
         table.columns.remove(column)
         return [f"ALTER TABLE {place} DROP COLUMN {quoted(column.name)}"]
     if cursor.accept("MODIFY", "COLUMN"):
-        wanted = column_def(parse_column(cursor))
-        column = _existing(table, wanted.name)
-        wanted.name, wanted.key = column.name, column.key
-        table.columns[table.columns.index(column)] = wanted
-        name = quoted(column.name)
-        return [f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {wanted.duckdb_type}"]
+        return _modify(table, place, cursor)
     if cursor.accept("RENAME", "COLUMN"):
         column = _existing(table, cursor.name())
         if column.key:
@@ -117,7 +121,49 @@ def _clause(table: TableDef, place: str, cursor: Cursor) -> list[str]:
         statement = f"ALTER TABLE {place} RENAME COLUMN {quoted(column.name)} TO {quoted(name)}"
         column.name = name
         return [statement]
-    raise syntax_error("this ALTER TABLE clause is not supported by the embedded server")
+    raise not_here(cursor)
+
+
+def _modify(table: TableDef, place: str, cursor: Cursor) -> list[str]:
+    column = _existing(table, cursor.token.value)
+    index = table.columns.index(column)
+    after = cursor.tokens[cursor.at + 1]
+    if after.kind == "word" and after.value.upper() == "COMMENT":
+        cursor.advance()
+        cursor.expect("COMMENT")
+        column.comment = cursor.string()
+        return []
+    wanted = column_def(parse_column(cursor))
+    if wanted.generated or column.generated:
+        raise analysis_error(f"Can not modify generated column '{column.name}' here")
+    wanted.name, wanted.key = column.name, column.key
+    table.columns[index] = wanted
+    name = quoted(column.name)
+    statements = [f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {wanted.duckdb_type}"]
+    if not (cursor.peeks("FIRST") or cursor.peeks("AFTER")):
+        return statements
+    if wanted.key:
+        raise analysis_error(f"Can not move key column '{column.name}'")
+    table.columns.remove(wanted)
+    table.columns.insert(_position(table, cursor), wanted)
+    picks = ", ".join(quoted(each.name) for each in table.columns)
+    return [*statements, f"CREATE OR REPLACE TABLE {place} AS SELECT {picks} FROM {place}"]
+
+
+def _position(table: TableDef, cursor: Cursor) -> int:
+    """Where FIRST or AFTER put a column; behind the last one without them.
+
+    Raises:
+        QueryError: That is among the key columns, which stay first.
+    """
+    at = len(table.columns)
+    if cursor.accept("FIRST"):
+        at = 0
+    elif cursor.accept("AFTER"):
+        at = table.columns.index(_existing(table, cursor.name())) + 1
+    if at < sum(column.key for column in table.columns):
+        raise analysis_error("Can not put a value column before key columns")
+    return at
 
 
 def _add(table: TableDef, place: str, cursor: Cursor) -> list[str]:
@@ -125,14 +171,15 @@ def _add(table: TableDef, place: str, cursor: Cursor) -> list[str]:
     moved = False
     added: list[ColumnDef] = []
     while True:
-        column = column_def(parse_column(cursor))
+        clause = parse_column(cursor)
+        if clause.is_key:
+            raise analysis_error(
+                f"adding key column '{clause.name}' is not supported by the embedded server"
+            )
+        column = column_def(clause)
         if table.column(column.name) is not None:
             raise analysis_error(f"Can not add column which already exists: {column.name}")
-        at = len(table.columns)
-        if cursor.accept("FIRST"):
-            at = 0
-        elif cursor.accept("AFTER"):
-            at = table.columns.index(_existing(table, cursor.name())) + 1
+        at = _position(table, cursor)
         moved = moved or at < len(table.columns)
         table.columns.insert(at, column)
         added.append(column)

@@ -167,7 +167,9 @@ class Connection:
 
     def _send(self, answer: Answer, write_rows: Callable[[pa.Table, PacketStream], None]) -> None:
         if isinstance(answer, Done):
-            self._stream.send(ok_packet(answer.affected, info=answer.info))
+            self._stream.send(
+                ok_packet(answer.affected, info=answer.info, warnings=answer.warnings)
+            )
             return
         self._stream.send(*self._header(answer))
         write_rows(answer.table, self._stream)

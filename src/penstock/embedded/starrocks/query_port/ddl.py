@@ -43,11 +43,15 @@ class ColumnClause:
     aggregate: str = ""
     auto_increment: bool = False
     generated: str = ""
+    is_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CreateTableClause:
-    """A CREATE TABLE statement as written; `key_kind` is empty where no key was given."""
+    """A CREATE TABLE statement as written.
+
+    `key_kind` is empty where no key was given; `unused` names the clauses that change no answer.
+    """
 
     database: str
     name: str
@@ -64,6 +68,7 @@ class CreateTableClause:
     like: tuple[str, str] | None = None
     names: tuple[str, ...] = ()
     select: str = ""
+    unused: tuple[str, ...] = ()
 
 
 def parse_type(cursor: Cursor) -> str:
@@ -127,7 +132,7 @@ def parse_column(cursor: Cursor) -> ColumnClause:
     name = cursor.name()
     type_text = parse_type(cursor)
     nullable, default, comment, aggregate, automatic = True, None, "", "", False
-    generated = ""
+    generated, is_key = "", False
     while not (cursor.is_end() or cursor.peeks(",") or cursor.peeks(")")):
         word = cursor.token.value.upper() if cursor.token.kind == "word" else ""
         if cursor.accept("NOT", "NULL"):
@@ -135,7 +140,7 @@ def parse_column(cursor: Cursor) -> ColumnClause:
         elif cursor.accept("NULL"):
             nullable = True
         elif cursor.accept("KEY"):
-            continue
+            is_key = True
         elif cursor.accept("AUTO_INCREMENT"):
             automatic = True
         elif cursor.accept("DEFAULT"):
@@ -153,7 +158,7 @@ def parse_column(cursor: Cursor) -> ColumnClause:
         else:
             raise cursor.unexpected(",")
     return ColumnClause(
-        name, type_text, nullable, default, comment, aggregate, automatic, generated
+        name, type_text, nullable, default, comment, aggregate, automatic, generated, is_key
     )
 
 
@@ -199,8 +204,7 @@ def parse_create_table(cursor: Cursor) -> CreateTableClause:
     if _has_only_names(cursor):
         found = replace(found, names=cursor.names())
     elif cursor.peeks("("):
-        columns, key_kind, key = _parse_body(cursor)
-        found = replace(found, columns=tuple(columns), key_kind=key_kind, key=key)
+        found = _parse_body(cursor, found)
     found = _parse_clauses(cursor, found)
     if found.select:
         return found
@@ -217,8 +221,9 @@ def _has_only_names(cursor: Cursor) -> bool:
     return after.kind == "symbol" and after.value in ",)"
 
 
-def _parse_body(cursor: Cursor) -> tuple[list[ColumnClause], str, tuple[str, ...]]:
+def _parse_body(cursor: Cursor, found: CreateTableClause) -> CreateTableClause:
     columns: list[ColumnClause] = []
+    unused: list[str] = []
     key_kind = ""
     key: tuple[str, ...] = ()
     cursor.expect("(")
@@ -227,17 +232,20 @@ def _parse_body(cursor: Cursor) -> tuple[list[ColumnClause], str, tuple[str, ...
         if kind:
             cursor.expect(kind, "KEY")
             key_kind, key = kind, cursor.names()
-        elif cursor.peeks("INDEX"):
-            _skip_index(cursor)
+        elif cursor.accept("INDEX"):
+            unused.append(f"INDEX {cursor.name()}")
+            skip_clause(cursor)
         else:
             columns.append(parse_column(cursor))
         if not cursor.accept(","):
             break
     cursor.expect(")")
-    return columns, key_kind, key
+    key = key or tuple(column.name for column in columns if column.is_key)
+    return replace(found, columns=tuple(columns), key_kind=key_kind, key=key, unused=tuple(unused))
 
 
-def _skip_index(cursor: Cursor) -> None:
+def skip_clause(cursor: Cursor) -> None:
+    """Moves to the comma or the parenthesis that ends a clause."""
     while not (cursor.is_end() or cursor.peeks(",") or cursor.peeks(")")):
         if cursor.peeks("("):
             cursor.group()
@@ -278,7 +286,7 @@ def _parse_clauses(  # noqa: PLR0912 - one branch a clause
         elif cursor.accept("ORDER", "BY"):
             order_by = cursor.names()
         elif cursor.accept("ROLLUP"):
-            cursor.group()
+            found = replace(found, unused=(*found.unused, f"ROLLUP ({cursor.group()})"))
         elif cursor.accept("AS"):
             select = cursor.rest()
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
+from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error, not_here
 from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
@@ -56,9 +56,14 @@ def create(queries: Queries, cursor: Cursor) -> Done:
     replaces = cursor.accept("OR", "REPLACE")
     if cursor.accept("VIEW"):
         return create_view(queries, cursor, replaces=replaces)
+    if cursor.accept("INDEX"):
+        return index_statement(queries, cursor)
     if not cursor.accept("TABLE"):
-        raise cursor.unexpected("TABLE")
-    return _create_table(queries, parse_create_table(cursor))
+        raise not_here(cursor)
+    clause = parse_create_table(cursor)
+    for what in clause.unused:
+        queries.no_effect(what)
+    return _create_table(queries, clause)
 
 
 def _create_table(queries: Queries, clause: CreateTableClause) -> Done:
@@ -158,6 +163,15 @@ def partition_named(table: TableDef, name: str) -> PartitionDef:
     raise analysis_error(f"Partition does not exist: {name}")
 
 
+def index_statement(queries: Queries, cursor: Cursor) -> Done:
+    """CREATE INDEX and DROP INDEX, cursor behind INDEX: answers do not depend on one."""
+    name = cursor.name()
+    cursor.expect("ON")
+    queries.table_for("ALTER", *cursor.qualified())
+    queries.no_effect(f"INDEX {name}")
+    return Done()
+
+
 def drop(queries: Queries, cursor: Cursor) -> Done:
     """DROP DATABASE and DROP TABLE, cursor behind DROP."""
     if cursor.accept("USER"):
@@ -173,8 +187,10 @@ def drop(queries: Queries, cursor: Cursor) -> Done:
         return Done()
     if cursor.accept("VIEW"):
         return drop_view(queries, cursor)
+    if cursor.accept("INDEX"):
+        return index_statement(queries, cursor)
     if not cursor.accept("TABLE"):
-        raise cursor.unexpected("TABLE")
+        raise not_here(cursor)
     if_exists = cursor.accept("IF", "EXISTS")
     names = [cursor.qualified()]
     while cursor.accept(","):

@@ -189,7 +189,7 @@ def read_login(payload: bytes) -> LoginRequest:
     return LoginRequest(capabilities, user, proof, database, plugin)
 
 
-def ok_packet(affected: int = 0, *, info: str = "", header: int = 0) -> bytes:
+def ok_packet(affected: int = 0, *, info: str = "", header: int = 0, warnings: int = 0) -> bytes:
     """An OK packet; `header` 0xFE makes it the end of a result set.
 
     The text has its length in front: the protocol's pages say it ends with the packet, but servers
@@ -200,7 +200,7 @@ def ok_packet(affected: int = 0, *, info: str = "", header: int = 0) -> bytes:
             bytes((header,)),
             length_encoded(affected),
             b"\0",
-            struct.pack("<HH", STATUS_AUTOCOMMIT, 0),
+            struct.pack("<HH", STATUS_AUTOCOMMIT, warnings),
             length_prefixed(info.encode()) if info else b"",
         ]
     )

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from penstock.embedded.starrocks.dialect.failure import (
+    analysis_error,
     no_database,
     unknown_database,
     unknown_table,
@@ -25,11 +26,12 @@ from penstock.embedded.starrocks.query_port.translate import (
     to_duckdb,
 )
 from penstock.embedded.starrocks.query_port.variables import CURRENT_VERSION
+from penstock.embedded.starrocks.sql_names import literal
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.model import TableDef
     from penstock.embedded.starrocks.query_port.variables import ServerSettings
-    from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.transactions import Transactions
     from penstock.embedded.starrocks.users import Users
 
 _ROW_COUNTS: Final = re.compile(r"\*|num_row\b|data_size", re.IGNORECASE)
@@ -40,7 +42,7 @@ class Queries:
     """A session's view of the data: current database, variables and a cursor of its own.
 
     Args:
-        store: The data.
+        transactions: All loads, and through them the data.
         settings: What all connections share.
         users: All users.
         number: The connection's id.
@@ -48,15 +50,23 @@ class Queries:
     """
 
     def __init__(
-        self, store: Store, settings: ServerSettings, users: Users, *, number: int, user: str
+        self,
+        transactions: Transactions,
+        settings: ServerSettings,
+        users: Users,
+        *,
+        number: int,
+        user: str,
     ) -> None:
-        self.store = store
+        self.transactions = transactions
+        self.store = transactions.store
         self.users = users
         self.settings = settings
         self.number = number
         self.user = user
         self.database = ""
         self.variables = settings.variables()
+        self.warnings: list[str] = []
         self._cursor: Any = None
         self._counts_rows = True
 
@@ -155,6 +165,14 @@ class Queries:
         }
         return SessionFacts(self.variables, functions)
 
+    def no_effect(self, what: str) -> None:
+        """Warn of a clause that StarRocks heeds and this server has no use for."""
+        self.warnings.append(f"{what} has no effect in the embedded server")
+
+    def set_zone(self, name: str) -> None:
+        """Let functions of time use a zone, given by the name DuckDB knows."""
+        self.cursor.execute(f"SET TimeZone = {literal(name)}")
+
     def translate(self, text: str) -> str:
         """The statement for DuckDB."""
         return to_duckdb(_spelled(text), self.facts(), self.resolve)
@@ -167,6 +185,8 @@ class Queries:
         """Runs a query; columns have the names the user gave and types MySQL knows."""
         spelled = _spelled(text)
         tree: Any = parse(spelled)
+        if tree.find(exp.DML, exp.DDL) not in (None, tree) or not isinstance(tree, exp.Query):
+            raise analysis_error("only a query may follow WITH in the embedded server")
         self._counts_rows = _ROW_COUNTS.search(text) is not None
         relation = self.cursor.sql(to_duckdb(spelled, self.facts(), self.resolve))
         kinds = [str(kind) for kind in relation.types]

@@ -22,10 +22,17 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A statement without rows; `affected` is what drivers call the update count."""
+    """A statement without rows.
+
+    Args:
+        affected: What drivers call the update count.
+        info: The text that clients show with it.
+        warnings: How many warnings SHOW WARNINGS has.
+    """
 
     affected: int = 0
     info: str = field(default="")
+    warnings: int = 0
 
 
 Answer = Rows | Done

@@ -13,7 +13,7 @@ from penstock.embedded.starrocks.query_port.variables import ServerSettings
 
 if TYPE_CHECKING:
     from penstock.embedded.starrocks.query_port.session import Session
-    from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.transactions import Transactions
     from penstock.embedded.starrocks.users import Users
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ class QueryPortServer:
     """The MySQL-protocol server over a store.
 
     Args:
-        store: Databases, tables and their versions; must outlive the server.
+        transactions: All loads, and through them the data; must outlive the server.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one, see `port`.
         users: Who may log in, and what he may do.
     """
 
-    def __init__(self, store: Store, host: str, port: int, users: Users) -> None:
-        self._store = store
+    def __init__(self, transactions: Transactions, host: str, port: int, users: Users) -> None:
+        self._transactions = transactions
         self._host = host
         self._wanted_port = port
         self._users = users
@@ -115,4 +115,4 @@ class QueryPortServer:
     def _open_session(self, number: int, user: str) -> Session:
         from penstock.embedded.starrocks.query_port.session import Session
 
-        return Session(self._store, self._settings, self._users, number=number, user=user)
+        return Session(self._transactions, self._settings, self._users, number=number, user=user)

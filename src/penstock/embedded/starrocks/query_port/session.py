@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -11,7 +12,7 @@ import pyarrow as pa
 from penstock.embedded.starrocks.dialect.failure import (
     QueryError,
     analysis_error,
-    syntax_error,
+    not_here,
     unknown_database,
 )
 from penstock.embedded.starrocks.dialect.lexer import Cursor, strip_statement
@@ -20,13 +21,14 @@ from penstock.embedded.starrocks.query_port import alter, definition, show, user
 from penstock.embedded.starrocks.query_port.ddl import parse_properties
 from penstock.embedded.starrocks.query_port.queries import Queries
 from penstock.embedded.starrocks.query_port.results import Done, text_rows
+from penstock.embedded.starrocks.zones import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.embedded.starrocks.query_port.results import Answer
     from penstock.embedded.starrocks.query_port.variables import ServerSettings
-    from penstock.embedded.starrocks.store import Store
+    from penstock.embedded.starrocks.transactions import Transactions
     from penstock.embedded.starrocks.users import Users
 
 _UNKNOWN_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" not found')
@@ -36,7 +38,7 @@ class Session:
     """Answers the statements of one connection; used by that connection's thread only.
 
     Args:
-        store: The data.
+        transactions: All loads, and through them the data.
         settings: What all connections share.
         users: All users.
         number: The connection's id.
@@ -44,9 +46,15 @@ class Session:
     """
 
     def __init__(
-        self, store: Store, settings: ServerSettings, users: Users, *, number: int, user: str
+        self,
+        transactions: Transactions,
+        settings: ServerSettings,
+        users: Users,
+        *,
+        number: int,
+        user: str,
     ) -> None:
-        self._queries = Queries(store, settings, users, number=number, user=user)
+        self._queries = Queries(transactions, settings, users, number=number, user=user)
         self._settings = settings
 
     def close(self) -> None:
@@ -83,8 +91,13 @@ class Session:
         if not statement:
             raise QueryError("Query was empty", 1065, "42000")
         cursor = Cursor(statement)
+        if not cursor.peeks("SHOW"):
+            self._queries.warnings.clear()
         try:
-            return self._dispatch(cursor)
+            answer = self._dispatch(cursor)
+            if isinstance(answer, Done) and self._queries.warnings:
+                return replace(answer, warnings=len(self._queries.warnings))
+            return answer  # noqa: TRY300 - one way out
         except ServerError as error:
             raise QueryError(error.message, error.errno) from error
         except duckdb.Error as error:
@@ -102,6 +115,8 @@ class Session:
         if word in {"SELECT", "WITH", "VALUES"}:
             return self._queries.select(cursor.text)
         handler = _STATEMENTS.get(word)
+        if handler is None and word in _NOT_HERE:
+            raise not_here(cursor)
         if handler is None:
             raise cursor.unexpected("SELECT")
         cursor.advance()
@@ -157,11 +172,20 @@ def _set(queries: Queries, cursor: Cursor) -> Answer:
         if not (cursor.accept("=") or cursor.accept(":=")):
             raise cursor.unexpected("=")
         value = _set_value(queries, cursor)
+        if name == "time_zone":
+            _set_zone(queries, value)
         queries.variables[name] = value
         if is_global:
             queries.settings.set_variable(name, value)
         cursor.accept(",")
     return Done()
+
+
+def _set_zone(queries: Queries, value: str) -> None:
+    zone = "Etc/UTC" if value.upper() == "SYSTEM" else zone_name(value)
+    if zone is None:
+        raise QueryError(f"Unknown or incorrect time zone: '{value}'", 1298)
+    queries.set_zone(zone)
 
 
 def _is_charset(cursor: Cursor) -> bool:
@@ -214,12 +238,22 @@ def _admin(queries: Queries, cursor: Cursor) -> Answer:
         for name, value in parse_properties(cursor).items():
             queries.store.frontend_config.set(name, value)
         return Done()
-    raise syntax_error("this ADMIN statement is not supported by the embedded server")
+    raise not_here(cursor)
 
 
 def _kill(_queries: Queries, cursor: Cursor) -> Answer:
     raise QueryError(f"Unknown thread id: {cursor.rest()}", 1094)
 
+
+_NOT_HERE: Final = frozenset(
+    {
+        "ANALYZE", "BACKUP", "CALL", "CANCEL", "CLEAN", "DEALLOCATE", "EXECUTE",
+        "EXPORT", "HELP", "INSTALL", "LOAD", "LOCK", "PAUSE", "PREPARE",
+        "RECOVER", "REFRESH", "REPLACE", "RESTORE", "RESUME", "STOP", "SUBMIT",
+        "SYNC", "TRACE", "UNINSTALL", "UNLOCK",
+    }
+)  # fmt: skip
+"""First words of StarRocks' statements that this server does not have."""
 
 _STATEMENTS: Final[dict[str, Callable[[Queries, Cursor], Answer]]] = {
     "ADMIN": _admin,

@@ -263,7 +263,12 @@ def _switch(key: str, value: str) -> str:
     return ("ON" if value == "1" else "OFF") if key == "autocommit" else value
 
 
-def _warnings(_queries: Queries, _cursor: Cursor) -> Rows:
+def _warnings(queries: Queries, _cursor: Cursor) -> Rows:
+    rows = [["Warning", "1105", text] for text in queries.warnings]
+    return text_rows(["Level", "Code", "Message"], rows)
+
+
+def _errors(_queries: Queries, _cursor: Cursor) -> Rows:
     return text_rows(["Level", "Code", "Message"], [])
 
 
@@ -332,7 +337,7 @@ _SHOWS: Final[tuple[tuple[tuple[str, ...], Callable[[Queries, Cursor], Rows]], .
     (("SESSION", "STATUS"), _nothing("Variable_name", "Value")),
     (("GLOBAL", "STATUS"), _nothing("Variable_name", "Value")),
     (("WARNINGS",), _warnings),
-    (("ERRORS",), _warnings),
+    (("ERRORS",), _errors),
     (("ENGINES",), _engines),
     (("STORAGE", "ENGINES"), _engines),
     (("COLLATION",), _collation),

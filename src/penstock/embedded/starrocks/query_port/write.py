@@ -11,7 +11,6 @@ from sqlglot import exp
 
 from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_error
 from penstock.embedded.starrocks.dialect.lexer import Cursor
-from penstock.embedded.starrocks.model import LoadRecord
 from penstock.embedded.starrocks.partitions import NO_PARTITION
 from penstock.embedded.starrocks.publish import Batch, default_sql, generated_sql
 from penstock.embedded.starrocks.query_port.results import Done
@@ -76,21 +75,10 @@ def insert_rows(
     Raises:
         QueryError: A value does not fit.
     """
-    begin = queries.store.clock.now_ms()
     rows = _fitting(queries, table, columns, source)
-    queries.store.publisher.publish([(table, Batch(rows))], check=True)
-    _record(queries, table, label or f"insert_{uuid.uuid4()}", rows.num_rows, begin)
+    name = label or f"insert_{uuid.uuid4()}"
+    queries.transactions.insert(name, table, Batch(rows), queries.user)
     return int(rows.num_rows)
-
-
-def _record(queries: Queries, table: TableDef, label: str, count: int, begin: int) -> None:
-    now = queries.store.clock.now_ms()
-    load = LoadRecord(
-        queries.store.new_txn_id(), label, table.db, table.name, user=queries.user,
-        state="VISIBLE", kind="INSERT", begin_ms=begin, commit_ms=now, finish_ms=now,
-        total_rows=count, loaded_rows=count,
-    )  # fmt: skip
-    queries.store.load_history.append(load)
 
 
 def _existing(table: TableDef, name: str) -> ColumnDef:
