@@ -259,6 +259,20 @@ def test_types_of_mysql_become_flinks(ends: Ends) -> None:
     assert "'password' = '******'" in text
 
 
+def test_a_jdbc_catalog_shows_the_same_tables(fresh: Ends) -> None:
+    session = fresh.session()
+    port = fresh.source.connection.port
+    rows(
+        session,
+        f"CREATE CATALOG j WITH ('type'='jdbc', 'base-url'='jdbc:mysql://127.0.0.1:{port}/',"
+        " 'username'='root', 'password'='', 'default-database'='shop')",
+    )
+    assert rows(session, "USE CATALOG j; SHOW TABLES") == rows(session, "SHOW TABLES FROM my.shop")
+    assert rows(session, "DESCRIBE orders") == rows(session, "DESCRIBE my.shop.orders")
+    text = rows(session, "SHOW CREATE TABLE orders")[0][0]
+    assert f"'url' = 'jdbc:mysql://127.0.0.1:{port}/shop'" in text
+
+
 def test_a_column_without_type_is_refused_where_it_is_named(ends: Ends) -> None:
     ends.source.execute("DROP DATABASE IF EXISTS odd")
     ends.source.execute("CREATE DATABASE odd")

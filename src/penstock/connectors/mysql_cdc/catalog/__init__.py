@@ -5,9 +5,12 @@ information_schema, writes nothing. Called through `CATALOGS` by the room `catal
 """
 
 from penstock.connectors.base import CatalogType
-from penstock.connectors.mysql_cdc.catalog.options import MySqlCatalogOptions
-from penstock.connectors.mysql_cdc.catalog.server import MySqlCatalog
+from penstock.connectors.mysql_cdc.catalog.options import JdbcCatalogOptions, MySqlCatalogOptions
+from penstock.connectors.mysql_cdc.catalog.server import open_jdbc, open_mysql
 
-CATALOGS = (CatalogType("mysql", MySqlCatalogOptions, MySqlCatalog.open),)
+CATALOGS = (
+    CatalogType("mysql", MySqlCatalogOptions, open_mysql),
+    CatalogType("jdbc", JdbcCatalogOptions, open_jdbc),
+)
 
 __all__ = ["CATALOGS"]

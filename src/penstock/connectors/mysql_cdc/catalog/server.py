@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
+from penstock.clients.mysql import MySqlConnection
 from penstock.connectors.base import ServerColumn, ServerTable
-from penstock.connectors.mysql_cdc.catalog.options import MySqlCatalogOptions
+from penstock.connectors.base.sql_table import ServerAddress, connect
+from penstock.connectors.mysql_cdc.catalog.options import JdbcCatalogOptions, MySqlCatalogOptions
 from penstock.connectors.mysql_cdc.catalog.types import flink_type
 from penstock.connectors.mysql_cdc.preflight.schema import text_bytes
 from penstock.connectors.mysql_cdc.source import endpoint_of
@@ -18,7 +19,7 @@ from penstock.errors import ValidationError
 from penstock.wire.mysql.column import parse_column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 _DATABASES = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"
@@ -42,37 +43,20 @@ class MySqlCatalog:
     """Implements `ServerCatalog`; connects for every question and writes nothing.
 
     Args:
-        endpoint: Where to ask.
+        connect: Opens a session.
         default_database: Empty for none.
         cache_ms: How long answers may be used again.
-        options: Of every table.
+        options: WITH options of a table: given its database and name, and of each whether another
+            name differs from it by case only.
         tiny_is_bit: Whether TINYINT(1) is BOOLEAN.
     """
 
-    endpoint: MySqlEndpoint
+    connect: Callable[[], MySqlConnection]
     default_database: str
     cache_ms: int
-    options: Mapping[str, str]
+    options: Callable[[str, str, tuple[bool, bool]], dict[str, str]]
     tiny_is_bit: bool = True
     writer: None = None
-
-    @classmethod
-    def open(cls, raw: Mapping[str, str]) -> MySqlCatalog:
-        """A catalog of type 'mysql'; touches no network.
-
-        Raises:
-            OptionError: An option is wrong.
-        """
-        options = MySqlCatalogOptions(raw)
-        options.validate()
-        jdbc = options.with_prefix("jdbc.properties.")
-        return cls(
-            endpoint_of(options),
-            options.default_database,
-            options.cache_ms,
-            options.table_options(),
-            jdbc.get("tinyInt1isBit", "true").lower() != "false",
-        )
 
     def databases(self) -> list[str]:
         found = (_text(row[0]) for row in self._ask(_DATABASES))
@@ -84,7 +68,7 @@ class MySqlCatalog:
 
     def table(self, database: str, name: str) -> ServerTable | None:
         """A table; names are compared exactly, even where the server does not."""
-        with contextlib.closing(MySqlConnection.open(self.endpoint)) as session:
+        with contextlib.closing(self.connect()) as session:
             alike = {
                 (_text(owner), _text(found)): (_text(kind), _text(comment or ""))
                 for found, owner, kind, comment in session.query(_TABLE, (database, name))
@@ -102,11 +86,7 @@ class MySqlCatalog:
         return ServerTable(
             tuple(self._column(row, key) for row in columns),
             key,
-            {
-                **self.options,
-                "database-name": pattern(database, exact_case=other_case[0]),
-                "table-name": pattern(name, exact_case=other_case[1]),
-            },
+            self.options(database, name, other_case),
             comment,
         )
 
@@ -124,8 +104,50 @@ class MySqlCatalog:
         )
 
     def _ask(self, sql: str, arguments: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
-        with contextlib.closing(MySqlConnection.open(self.endpoint)) as session:
+        with contextlib.closing(self.connect()) as session:
             return session.query(sql, arguments)
+
+
+def open_mysql(raw: Mapping[str, str]) -> MySqlCatalog:
+    """A catalog of type 'mysql'; touches no network.
+
+    Raises:
+        OptionError: An option is wrong.
+    """
+    options = MySqlCatalogOptions(raw)
+    options.validate()
+    endpoint, shared = endpoint_of(options), options.table_options()
+
+    def of_table(database: str, name: str, other_case: tuple[bool, bool]) -> dict[str, str]:
+        return {
+            **shared,
+            "database-name": pattern(database, exact_case=other_case[0]),
+            "table-name": pattern(name, exact_case=other_case[1]),
+        }
+
+    return MySqlCatalog(
+        lambda: MySqlConnection.open(endpoint),
+        options.default_database,
+        options.cache_ms,
+        of_table,
+        options.tiny_is_bit,
+    )
+
+
+def open_jdbc(raw: Mapping[str, str]) -> MySqlCatalog:
+    """A catalog of type 'jdbc'; touches no network.
+
+    Raises:
+        OptionError: An option is wrong.
+    """
+    options = JdbcCatalogOptions(raw)
+    address = ServerAddress(options.base_url, options.username, options.password, "base-url")
+    return MySqlCatalog(
+        lambda: connect(address),
+        options.default_database,
+        options.cache_ms,
+        lambda database, name, _: options.table_options(database, name),
+    )
 
 
 def pattern(name: str, *, exact_case: bool = False) -> str:
