@@ -219,16 +219,16 @@ class RankOperator(Operator):
         new = self._range(part)
         if old == new:
             return []
-        if self._spec.numbered is not None:
-            return list(self._numbered(old, new))
+        if self._spec.numbered is not None or self._spec.start > 1:
+            return list(self._by_place(old, new))
         if self._spec.end == self._spec.start and old and new:
             return self._updated(old[0], new[0])
         gone, come = _more(old, new), _more(new, old)
         return [*((RowKind.DELETE, r) for r in gone), *((RowKind.INSERT, r) for r in come)]
 
-    def _numbered(self, old: list[Row], new: list[Row]) -> Iterable[tuple[RowKind, Row]]:
+    def _by_place(self, old: list[Row], new: list[Row]) -> Iterable[tuple[RowKind, Row]]:
         for place in range(max(len(old), len(new))):
-            number = (place + self._spec.start,)
+            number = (place + self._spec.start,) if self._spec.numbered is not None else ()
             if place >= len(new):
                 yield RowKind.DELETE, old[place] + number
             elif place >= len(old):

@@ -256,7 +256,7 @@ class GroupCalls:
             if expr == bound:
                 return place
         raise ValidationError(
-            "Argument to operator 'GROUPING' must be a grouped expression", node.span
+            "Argument to GROUPING operator must be a grouped expression", node.span
         )
 
     def set_number(self, members: frozenset[int]) -> int:
