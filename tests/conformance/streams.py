@@ -107,7 +107,10 @@ def _sink_mode(table: TableDescriptor) -> ChangelogMode:
 
 @contextlib.contextmanager
 def scripted(given: Sequence[Table]) -> Iterator[None]:
-    """While this lasts, the connector 'scripted' knows these tables, by the end of their paths."""
+    """While this lasts, the connector 'scripted' knows these tables, by the end of their paths.
+
+    The sink 'scripted-appends' takes +I alone.
+    """
     modes = {table.name: MODES[table.kinds] for table in given}
     connector = Connector(
         "scripted",
@@ -118,8 +121,13 @@ def scripted(given: Sequence[Table]) -> Iterator[None]:
         sink_mode=_sink_mode,
     )
 
+    appends = Connector(
+        "scripted-appends", BlackholeOptions, sink=lambda table: _Sink(table.schema)
+    )
+    known = {made.name: made for made in (connector, appends)}
+
     def find(name: str) -> Connector:
-        return connector if name == "scripted" else find_connector(name)
+        return known.get(name) or find_connector(name)
 
     before = tables.find_connector  # type: ignore[attr-defined]
     tables.find_connector = find  # type: ignore[attr-defined]

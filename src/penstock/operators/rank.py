@@ -113,7 +113,7 @@ class RankSpec(OperatorSpec):
             return f"SortLimit(orderBy=[{order}], offset=[{offset}]{fetch}{self._strategy()})"
         partition = ", ".join(names[index] for index in self.partition)
         end = f", rankEnd={self.end}" if self.end is not None else ""
-        select = names if self.numbered is None else [*names, f"w0$o0 AS {self.numbered}"]
+        select = names if self.numbered is None else [*names, self.numbered]
         return (
             f"Rank({self._strategy()[2:]}, rankType=[ROW_NUMBER],"
             f" rankRange=[rankStart={self.start}{end}], partitionBy=[{partition}],"

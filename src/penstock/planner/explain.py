@@ -41,10 +41,15 @@ def explain_plan(plan: PhysicalPlan, statement: str = "", *, changes: bool = Fal
 
 def physical_text(plan: PhysicalPlan, *, changes: bool = False) -> str:
     """The trees of all sinks, a line per node; with `changes` the kinds of rows it emits."""
-    return "\n\n".join(
-        "\n".join([_sink_line(sink, changes=changes), *_lines(sink.input, "", changes=changes)])
-        for sink in plan.sinks
-    )
+    return "\n\n".join("\n".join(_tree_lines(sink, changes=changes)) for sink in plan.sinks)
+
+
+def _tree_lines(sink: SinkNode, *, changes: bool) -> list[str]:
+    """A sink's tree; a query's without a sink, as Flink prints it."""
+    lines = _lines(sink.input, "", changes=changes)
+    if sink.connector:
+        return [_sink_line(sink, changes=changes), *lines]
+    return [line[3:] for line in lines]
 
 
 def changes_text(mode: ChangelogMode) -> str:

@@ -123,11 +123,19 @@ class Planner:
             tuple(binder.notes),
         )
 
-    def collect(self, query: ast.Query, sink: Sink | None) -> PhysicalPlan:
-        """A query whose rows go to a sink of the caller's."""
+    def collect(
+        self, query: ast.Query, sink: Sink | None, *, explained: bool = False
+    ) -> PhysicalPlan:
+        """A query whose rows go to a sink of the caller's.
+
+        Args:
+            query: The query.
+            sink: Where its rows go.
+            explained: Only to be printed: without -U where that can be, as Flink prints it.
+        """
         binder = QueryBinder(self.catalog, self.settings, self.clock)
         relation = binder.query(query)
-        node = settled(relation.place(), (True,), query.span)
+        node = settled(relation.place(), (False, True) if explained else (True,), query.span)
         check_bounded(node)
         schema = Schema(tuple(Column(c.name, c.type) for c in relation.columns))
         assert sink is not None

@@ -228,7 +228,12 @@ class LocalExecutor:
 
     def _explain(self, node: ast.Explain) -> str:
         inner = node.statement
-        plan = self.plan(inner)
+        if isinstance(inner, ast.QueryStatement):
+            plan: PhysicalPlan | None = self.planner.collect(
+                inner.query, CollectSink(), explained=True
+            )
+        else:
+            plan = self.plan(inner)
         if plan is None:
             raise ValidationError("EXPLAIN takes a query, an INSERT or a statement set", inner.span)
         for detail in node.details:
