@@ -4,6 +4,13 @@ An operator touches batches, keyed state and timers through its context; it leav
 sockets, the clock and other operators. Specs are built by the planner, run by the runtime.
 """
 
-from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
+from penstock.operators.base import (
+    Operator,
+    OperatorContext,
+    OperatorSpec,
+    Output,
+    PairOperator,
+    PairSpec,
+)
 
-__all__ = ["Operator", "OperatorContext", "OperatorSpec", "Output"]
+__all__ = ["Operator", "OperatorContext", "OperatorSpec", "Output", "PairOperator", "PairSpec"]

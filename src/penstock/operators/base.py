@@ -76,6 +76,50 @@ class OperatorSpec(ABC):
         """One line, Flink's style: `Calc(select=[id], where=[(id > 1)])`."""
 
 
+class PairSpec(ABC):
+    """Plan form of an operator over two inputs."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Schema of the rows it emits."""
+
+    @abstractmethod
+    def changes(self, left: ChangelogMode, right: ChangelogMode) -> ChangelogMode:
+        """The kinds of changes it emits where its inputs carry these."""
+
+    @abstractmethod
+    def needs_before(
+        self, left: ChangelogMode, right: ChangelogMode, *, wanted: bool
+    ) -> tuple[bool, bool] | None:
+        """Whether its inputs must carry -U, left and right.
+
+        Args:
+            left: The kinds of changes of its left input.
+            right: Those of its right input.
+            wanted: Its own output must carry -U; else it must not.
+
+        Returns:
+            None where it cannot do what is wanted.
+        """
+
+    @abstractmethod
+    def sending_before(self, *, wanted: bool) -> PairSpec:
+        """Itself, with or without -U in what it makes of its inputs."""
+
+    @abstractmethod
+    def create(self, context: OperatorContext) -> PairOperator:
+        """The running form."""
+
+    @abstractmethod
+    def explain(self) -> str:
+        """One line, Flink's style."""
+
+    @abstractmethod
+    def origin(self, index: int) -> tuple[int, int] | None:
+        """The input (0 left, 1 right) and its column a column of the output is; None for others."""
+
+
 class Operator:
     """Running form. Called by the engine thread only."""
 
@@ -98,3 +142,11 @@ class Operator:
         Loaded in this order.
         """
         return {}
+
+
+class PairOperator(Operator):
+    """Running form over two inputs."""
+
+    def process_side(self, side: int, batch: ChangelogBatch, out: Output) -> None:
+        """Take a batch of an input, 0 left, 1 right; emit what follows from it."""
+        raise NotImplementedError

@@ -10,7 +10,7 @@ from penstock.changelog import ChangelogMode
 if TYPE_CHECKING:
     from penstock.connectors.base import Sink, Source, TableDesign
     from penstock.errors import Span
-    from penstock.operators import OperatorSpec
+    from penstock.operators import OperatorSpec, PairSpec
     from penstock.types import Schema
 
 
@@ -52,7 +52,20 @@ class UnionNode:
     inputs: tuple[PlanNode, ...]
 
 
-PlanNode = SourceNode | TransformNode | UnionNode
+@dataclass(frozen=True, slots=True)
+class PairNode:
+    """One operator over two inputs."""
+
+    spec: PairSpec
+    left: PlanNode
+    right: PlanNode
+
+    @property
+    def inputs(self) -> tuple[PlanNode, PlanNode]:
+        return self.left, self.right
+
+
+PlanNode = SourceNode | TransformNode | UnionNode | PairNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +120,5 @@ def node_changes(node: PlanNode) -> ChangelogMode:
         case UnionNode():
             kinds = (node_changes(child).kinds for child in node.inputs)
             return ChangelogMode(frozenset().union(*kinds))
+        case PairNode():
+            return node.spec.changes(node_changes(node.left), node_changes(node.right))

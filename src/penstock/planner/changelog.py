@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from penstock.changelog import ChangelogMode, RowKind
 from penstock.errors import Span, ValidationError
 from penstock.operators.drop_update_before import DropUpdateBeforeSpec
-from penstock.plan import SourceNode, TransformNode, UnionNode, node_changes
+from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode, node_changes
 from penstock.planner.relation import node_name
 
 if TYPE_CHECKING:
@@ -68,6 +68,19 @@ def with_before(node: PlanNode, *, wanted: bool) -> PlanNode | None:
             if below is None:
                 return None
             return TransformNode(node.spec.sending_before(wanted), below)
+        case PairNode():
+            return _pair(node, wanted=wanted)
+
+
+def _pair(node: PairNode, *, wanted: bool) -> PairNode | None:
+    left, right = node_changes(node.left), node_changes(node.right)
+    needed = node.spec.needs_before(left, right, wanted=wanted)
+    if needed is None:
+        return None
+    below = [with_before(n, wanted=w) for n, w in zip(node.inputs, needed, strict=True)]
+    if below[0] is None or below[1] is None:
+        return None
+    return PairNode(node.spec.sending_before(wanted=wanted), below[0], below[1])
 
 
 def _source(node: SourceNode, *, wanted: bool) -> PlanNode | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.changelog import RowKind
 from penstock.connectors.base import find_connector
-from penstock.plan import SinkNode, SourceNode, TransformNode, node_changes
+from penstock.plan import PairNode, SinkNode, SourceNode, TransformNode, node_changes
 from penstock.planner.relation import node_name
 from penstock.sql.secrets import mask_secrets
 
@@ -131,7 +131,7 @@ def _sink_line(sink: SinkNode, *, changes: bool = False) -> str:
 
 
 def _own(node: PlanNode) -> str:
-    return node.spec.explain() if isinstance(node, TransformNode) else node_name(node)
+    return node.spec.explain() if isinstance(node, TransformNode | PairNode) else node_name(node)
 
 
 def _line(node: PlanNode, *, changes: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.expressions import Call, InputRef
 from penstock.operators.calc import CalcSpec
-from penstock.plan import SourceNode, TransformNode
+from penstock.plan import PairNode, SourceNode, TransformNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,11 @@ def origins(node: PlanNode, index: int) -> Iterator[Origin]:
     """The origins of column `index` of a node's rows; none for what an expression makes."""
     if isinstance(node, SourceNode):
         yield Origin(node, node.schema.columns[index])
+        return
+    if isinstance(node, PairNode):
+        place = node.spec.origin(index)
+        if place is not None:
+            yield from origins(node.inputs[place[0]], place[1])
         return
     if not isinstance(node, TransformNode):
         for child in node.inputs:

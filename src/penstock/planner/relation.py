@@ -9,7 +9,7 @@ from penstock.expressions import Call, Expr, InputRef
 from penstock.functions.resolve import resolve_operator
 from penstock.operators.calc import CalcSpec
 from penstock.operators.rank import RankSpec
-from penstock.plan import SourceNode, TransformNode, UnionNode
+from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.types import Column, Schema
 
@@ -24,7 +24,7 @@ def node_schema(node: PlanNode) -> Schema:
     match node:
         case SourceNode():
             return node.schema
-        case TransformNode():
+        case TransformNode() | PairNode():
             return node.spec.schema
         case UnionNode():
             return node_schema(node.inputs[0])
@@ -39,7 +39,7 @@ def node_name(node: PlanNode) -> str:
             return f"TableSourceScan(table=[[{table}]], fields=[{fields}])"
         case TransformNode() if node.spec.forwards:
             return node_name(node.input)
-        case TransformNode():
+        case TransformNode() | PairNode():
             return node.spec.explain()
         case UnionNode():
             return "Union(all=[true])"

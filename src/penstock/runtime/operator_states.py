@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from penstock.operators import Operator, OperatorSpec
+    from penstock.operators import Operator, OperatorSpec, PairSpec
     from penstock.state import StateTable
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class OperatorStates:
         self._merges = 0
         self._cut: StateCut | None = None
 
-    def attach(self, operator_id: str, spec: OperatorSpec, operator: Operator) -> None:
+    def attach(self, operator_id: str, spec: OperatorSpec | PairSpec, operator: Operator) -> None:
         """Load what the operator had, where it had anything, and save it from now on.
 
         Raises:

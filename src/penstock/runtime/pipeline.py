@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.changelog import Barrier
 from penstock.operators import OperatorContext
-from penstock.plan import SourceNode, TransformNode, UnionNode
+from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from penstock.clock import Clock
     from penstock.connectors.base import SinkWriter
     from penstock.errors import Span
-    from penstock.operators import Operator, OperatorSpec, Output
+    from penstock.operators import Operator, OperatorSpec, Output, PairOperator, PairSpec
     from penstock.plan.physical import PhysicalPlan, PlanNode
     from penstock.runtime.job import Job
 
@@ -46,6 +46,19 @@ class _ToOperator:
     def emit(self, batch: ChangelogBatch) -> None:
         if batch.num_rows:
             self.operator.process(batch, self.out)
+
+
+class _ToSide:
+    """An edge into one side of an operator over two inputs."""
+
+    def __init__(self, operator: PairOperator, side: int, out: Output) -> None:
+        self.operator = operator
+        self.side = side
+        self.out = out
+
+    def emit(self, batch: ChangelogBatch) -> None:
+        if batch.num_rows:
+            self.operator.process_side(self.side, batch, self.out)
 
 
 class _ToSink:
@@ -79,7 +92,7 @@ class Pipeline:
     sinks: list[RunningSink] = field(default_factory=list)
     inputs: dict[str, list[Output]] = field(default_factory=dict)
     operators: list[_ToOperator] = field(default_factory=list)
-    stateful: dict[str, tuple[OperatorSpec, Operator]] = field(default_factory=dict)
+    stateful: dict[str, tuple[OperatorSpec | PairSpec, Operator]] = field(default_factory=dict)
     attached: bool = False
     finished_epoch: int | None = None
 
@@ -107,6 +120,12 @@ class Pipeline:
             case UnionNode():
                 for child in node.inputs:
                     self._chain(child, out, context)
+            case PairNode():
+                pair = node.spec.create(context)
+                self.stateful[f"{self.prefix}{len(self.operators)}"] = (node.spec, pair)
+                self.operators.append(_ToOperator(pair, out))
+                for side, child in enumerate(node.inputs):
+                    self._chain(child, _ToSide(pair, side, out), context)
 
     def emit(self, source_id: str, batch: ChangelogBatch) -> None:
         """A batch of one of the sources."""

@@ -9,6 +9,7 @@ connectors, the checkpoint store and the runtime.
 from penstock.state.bag import Bag
 from penstock.state.codec import ValueCodec
 from penstock.state.extremes import Extremes
+from penstock.state.members import Members
 from penstock.state.private import make_private_folder, narrow, open_private
 from penstock.state.spool import Segment, Spool, SpoolFullError
 from penstock.state.table import KeyedTable, Saved, SlotArray, StateTable
@@ -17,6 +18,7 @@ __all__ = [
     "Bag",
     "Extremes",
     "KeyedTable",
+    "Members",
     "Saved",
     "Segment",
     "SlotArray",

@@ -218,9 +218,18 @@ class KeyedTable:
         ranks = np.cumsum(is_first) - 1
         return slots[is_first], np.flatnonzero(is_first), ranks[first_of]
 
-    def touch(self, slots: Slots) -> None:
+    def touch(self, slots: Slots, now_ms: int = 0) -> None:
         """The columns of some slots were changed."""
         self._dirty[slots] = True
+        if self.ttl_ms:
+            self._touched.data[slots] = now_ms
+
+    def in_time(self, slots: Slots, now_ms: int) -> NDArray[np.bool_] | None:
+        """Which slots are kept still; None where all are."""
+        if not self.ttl_ms:
+            return None
+        kept: NDArray[np.bool_] = self._touched.data[slots] > now_ms - self.ttl_ms
+        return None if kept.all() else kept
 
     def changes(self) -> pa.RecordBatch | None:
         """Live and forgotten slots that changed since the last call, keys and columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,12 @@ class StateOptions:
     Args:
         ttl_ms: How long state is kept that nobody touches; 0 for ever.
         final: Batch mode: results are sent once, at the end of bounded input.
+        by_table: How long joins keep rows of tables that a hint names, in lower case.
     """
 
     ttl_ms: int = 0
     final: bool = False
+    by_table: Mapping[str, int] = field(default_factory=dict)
 
 
 def state_options(settings: Mapping[str, str], node: ast.Select | None) -> StateOptions:
@@ -49,6 +51,7 @@ def state_options(settings: Mapping[str, str], node: ast.Select | None) -> State
     """
     ttl_ms = parse_duration_ms(settings.get("table.exec.state.ttl", "0"))
     names = {name.lower() for name in _tables(node.from_)} if node else set()
+    by_table: dict[str, int] = {}
     for hint in node.hints if node else ():
         if hint.name.upper() != "STATE_TTL":
             raise unsupported(f"hint {hint.name}", hint)
@@ -60,9 +63,11 @@ def state_options(settings: Mapping[str, str], node: ast.Select | None) -> State
                     hint.span,
                     code="hint",
                 )
-            ttl_ms = parse_duration_ms(duration)
+            by_table[table.lower()] = parse_duration_ms(duration)
+    if by_table and node is not None and not isinstance(node.from_, ast.Join):
+        ttl_ms = next(reversed(by_table.values()))
     final = settings.get("execution.runtime-mode", "").upper() == "BATCH"
-    return StateOptions(ttl_ms, final)
+    return StateOptions(ttl_ms, final, by_table)
 
 
 def _tables(node: ast.Relation | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from penstock.expressions import Expr, InputRef
 from penstock.functions.resolve import implicit_cast, untyped_null
 from penstock.planner.bind.aggregates import GroupedScope, aggregates_in
 from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.from_joins import MergedScope, tree_of
 from penstock.planner.bind.grouping import (
     StateOptions,
     aggregated,
@@ -18,6 +19,7 @@ from penstock.planner.bind.grouping import (
     group_calls,
     state_options,
 )
+from penstock.planner.bind.join_tree import Joined, JoinState, JoinTree, kept_rows, rows_of
 from penstock.planner.bind.names import aliased, unique
 from penstock.planner.bind.ranking import (
     filtered,
@@ -28,10 +30,11 @@ from penstock.planner.bind.ranking import (
     windows_in,
 )
 from penstock.planner.bind.scope import Scope
-from penstock.planner.bind.sets import union_all
+from penstock.planner.bind.sets import matching, union_all
+from penstock.planner.bind.subqueries import SubqueryJoins, asks_query, parts_of
 from penstock.planner.bind.tables import Scans
 from penstock.planner.bind.written_rows import WrittenRows
-from penstock.planner.relation import Relation
+from penstock.planner.relation import Relation, conjuncts
 from penstock.sql import tree as ast
 from penstock.types import BOOLEAN, TypeRoot
 
@@ -85,14 +88,8 @@ class QueryBinder:
     def _select(self, node: ast.Select) -> Relation:
         if node.windows:
             raise unsupported("WINDOW", node.windows[0])
-        relation = self._relation(node.from_) if node.from_ is not None else self._written.nothing()
-        scope = self._scope(relation)
-        if node.where is not None:
-            for call in aggregates_in(node.where):
-                raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
-            relation = filtered(relation, self._condition(node.where, scope, "WHERE"))
-            scope = self._scope(relation)
         state = state_options(self.settings, node)
+        relation, scope = self._rows(node, state)
         parts = (node.items, node.having)
         windows = list(windows_in((node.items, node.qualify)))
         if node.group_by is not None or node.having or any(True for _ in aggregates_in(parts)):
@@ -108,6 +105,37 @@ class QueryBinder:
             exprs, names = self._items(node, scope)
             relation = relation.project(exprs, unique(names))
         return distinct(relation, state) if node.distinct else relation
+
+    def _rows(self, node: ast.Select, state: StateOptions) -> tuple[Relation, Scope]:
+        """The rows of FROM that satisfy WHERE, and the scope of the select list."""
+        tree = self._joined(node.from_) if node.from_ is not None else self._written.nothing()
+        for call in aggregates_in(node.where):
+            raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
+        scope = Scope(tree.columns, self.catalog.current_database, _refused(tree))
+        parts = parts_of(node.where)
+        plain = [part for part in parts if not asks_query(part)]
+        if plain:
+            conditions = [self._condition(part, scope, "WHERE") for part in plain]
+            tree = kept_rows(tree, [c for part in conditions for c in conjuncts(part)])
+        joins = JoinState(state.ttl_ms, state.by_table, state.final)
+        relation = rows_of(tree, joins)
+        for part in parts:
+            if asks_query(part):
+                queries = SubqueryJoins(self.query, self._relation, joins, scope.database)
+                relation = queries.apply(relation, part)
+        if isinstance(tree, JoinTree) and tree.merged:
+            above = Scope(relation.columns, scope.database)
+            merged = MergedScope(
+                above.columns, above.database, merged=tree.merged, named=tree.named
+            )
+            return relation, merged
+        return relation, self._scope(relation)
+
+    def _joined(self, node: ast.Relation) -> Joined:
+        if not isinstance(node, ast.Join):
+            return self._relation(node)
+        left, right = self._joined(node.left), self._joined(node.right)
+        return tree_of(node, left, right, self.catalog.current_database)
 
     def _grouped(
         self, node: ast.Select, relation: Relation, scope: Scope, state: StateOptions
@@ -188,7 +216,14 @@ class QueryBinder:
                 raise ValidationError("SELECT * needs a FROM clause", expression.span)
             if isinstance(scope, GroupedScope):
                 scope.refuse_star(expression)
+            merged = scope.merged if isinstance(scope, MergedScope) else ()
+            hidden = {name for name, _ in merged} if not expression.qualifier else set()
+            for name, expr in merged if not expression.qualifier else ():
+                exprs.append(expr)
+                names.append(name)
             for index in scope.star(expression.qualifier, expression.span):
+                if scope.columns[index].name in hidden:
+                    continue
                 column = scope.columns[index]
                 exprs.append(InputRef(index=index, name=column.name, type=column.type))
                 names.append(column.name)
@@ -219,7 +254,8 @@ class QueryBinder:
                 found = self.query(node.query)
                 return aliased(found, node.alias, node.columns, node.span, ())
             case ast.Join():
-                raise unsupported(f"{node.kind} JOIN", node)
+                state = state_options(self.settings, None)
+                return rows_of(self._joined(node), JoinState(state.ttl_ms, final=state.final))
             case ast.UnnestRef():
                 raise unsupported("UNNEST", node)
             case ast.TableFunctionRef():
@@ -263,10 +299,15 @@ class QueryBinder:
         return replace(found, columns=found.qualified((), names).columns)
 
     def _set_operation(self, node: ast.SetOperation) -> Relation:
-        if node.operator != "UNION":
-            raise unsupported(f"{node.operator}{' ALL' if node.all else ''}", node)
-        found = union_all(self.query(node.left), self.query(node.right), node.span)
-        return found if node.all else distinct(found, state_options(self.settings, None))
+        state = state_options(self.settings, None)
+        left, right = self.query(node.left), self.query(node.right)
+        if node.operator == "UNION":
+            found = union_all(left, right, node.span)
+        elif node.all:
+            raise unsupported(f"{node.operator} ALL", node)
+        else:
+            found = matching(left, right, node, state.ttl_ms, final=state.final)
+        return found if node.all else distinct(found, state)
 
     def _with(self, node: ast.WithQuery) -> Relation:
         if node.recursive:
@@ -282,3 +323,7 @@ class QueryBinder:
             return self.query(node.body)
         finally:
             self._common.pop()
+
+
+def _refused(tree: Joined) -> tuple[tuple[str, str], ...]:
+    return () if isinstance(tree, JoinTree) else tree.refused

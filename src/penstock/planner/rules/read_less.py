@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.connectors.base import NarrowableSource, Narrowing
 from penstock.expressions import Expr, InputRef
 from penstock.operators.calc import CalcSpec
-from penstock.plan import SourceNode, TransformNode, UnionNode
+from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode
 from penstock.planner.relation import conjuncts
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _sources(node: PlanNode, above: CalcSpec | None) -> Iterator[_Use]:
         case TransformNode():
             spec = node.spec
             yield from _sources(node.input, spec if isinstance(spec, CalcSpec) else None)
-        case UnionNode():
+        case UnionNode() | PairNode():
             for child in node.inputs:
                 yield from _sources(child, None)
 
@@ -80,6 +80,9 @@ def _rebuilt(node: PlanNode, narrowed: dict[str, SourceNode]) -> PlanNode:
             return narrowed.get(node.source_id, node)
         case UnionNode():
             return replace(node, inputs=tuple(_rebuilt(n, narrowed) for n in node.inputs))
+        case PairNode():
+            left, right = (_rebuilt(n, narrowed) for n in node.inputs)
+            return PairNode(node.spec, left, right)
     below = _rebuilt(node.input, narrowed)
     if isinstance(node.input, SourceNode) and node.input.source_id in narrowed:
         assert isinstance(node.spec, CalcSpec)
