@@ -269,6 +269,13 @@ def test_a_jdbc_catalog_shows_the_same_tables(fresh: Ends) -> None:
     )
     assert rows(session, "USE CATALOG j; SHOW TABLES") == rows(session, "SHOW TABLES FROM my.shop")
     assert rows(session, "DESCRIBE orders") == rows(session, "DESCRIBE my.shop.orders")
+    fresh.source.execute("CREATE TABLE shop.odd (id INT PRIMARY KEY, s SET('a'), p POINT)")
+    shown = [row[1] for row in rows(session, "DESCRIBE odd")]
+    assert shown == ["INT", "STRING", "(none)"]
+    assert [row[1] for row in rows(session, "DESCRIBE my.shop.odd")][1:] == [
+        "ARRAY<STRING>",
+        "STRING",
+    ]
     text = rows(session, "SHOW CREATE TABLE orders")[0][0]
     assert f"'url' = 'jdbc:mysql://127.0.0.1:{port}/shop'" in text
 
@@ -354,6 +361,9 @@ def test_tables_are_created_and_dropped_in_starrocks(fresh: Ends) -> None:
     rows(session, "DROP TABLE IF EXISTS sr.shop.x; DROP DATABASE IF EXISTS sr.x")
     with pytest.raises(ValidationError, match="already exists"):
         rows(session, "CREATE DATABASE sr.shop")
+    (made,) = session.execute_script("CREATE DATABASE sr.noted COMMENT 'x'")
+    assert made.messages == ("[INFO] the comment of database 'sr.noted' is not kept at its server",)
+    rows(session, "DROP DATABASE sr.noted")
     rows(session, "DROP TABLE sr.shop.t")
     assert content(fresh.target, "SHOW TABLES FROM shop") == {"('copy',)"}
     rows(session, "DROP DATABASE sr.shop CASCADE")

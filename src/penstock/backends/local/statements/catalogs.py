@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.backends.local.result import ResultKind, StatementResult, ok, strings
+from penstock.catalog.memory import TYPE as IN_MEMORY
 from penstock.config import shown_value
 from penstock.errors import UnsupportedFeatureError, ValidationError
 from penstock.types import STRING, Column, quote_identifier, quote_literal
@@ -99,8 +100,12 @@ def with_clause(options: Mapping[str, str]) -> str:
 def create_database(node: ast.CreateDatabase, catalog: CatalogStore) -> StatementResult:
     """CREATE DATABASE; in a server's catalog, at the server."""
     owner, name = _database(node.name, catalog)
-    if not (node.if_not_exists and name in catalog.databases(owner, node.span)):
-        catalog.create_database(owner, name, dict(node.options), node.span)
+    if node.if_not_exists and name in catalog.databases(owner, node.span):
+        return ok()
+    catalog.create_database(owner, name, dict(node.options), node.span)
+    served = catalog.entry(owner).options.get("type") != IN_MEMORY
+    if node.comment and served:
+        return ok(f"[INFO] the comment of database '{owner}.{name}' is not kept at its server")
     return ok()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.clients.mysql import MySqlConnection
@@ -16,11 +16,14 @@ from penstock.connectors.mysql_cdc.preflight.schema import text_bytes
 from penstock.connectors.mysql_cdc.source import endpoint_of
 from penstock.connectors.mysql_cdc.tables import SYSTEM_DATABASES, primary_key
 from penstock.errors import ValidationError
+from penstock.types import STRING
 from penstock.wire.mysql.column import parse_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+    from penstock.types import DataType
 
 _DATABASES = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"
 _TABLES = (
@@ -49,6 +52,7 @@ class MySqlCatalog:
         options: WITH options of a table: given its database and name, and of each whether another
             name differs from it by case only.
         tiny_is_bit: Whether TINYINT(1) is BOOLEAN.
+        other_types: Types the connector takes otherwise, by MySQL's name; None where it takes none.
     """
 
     connect: Callable[[], MySqlConnection]
@@ -56,6 +60,7 @@ class MySqlCatalog:
     cache_ms: int
     options: Callable[[str, str, tuple[bool, bool]], dict[str, str]]
     tiny_is_bit: bool = True
+    other_types: Mapping[str, DataType | None] = field(default_factory=dict)
     writer: None = None
 
     def databases(self) -> list[str]:
@@ -95,6 +100,7 @@ class MySqlCatalog:
         nullable = nullable == "YES" and name not in key
         column = parse_column(str(name), _text(kind), charset, nullable=nullable)
         found = flink_type(column, tiny_is_bit=self.tiny_is_bit)
+        found = self.other_types.get(column.type_name, found)
         return ServerColumn(
             str(name),
             found.with_nullable(nullable=nullable) if found is not None else None,
@@ -147,6 +153,7 @@ def open_jdbc(raw: Mapping[str, str]) -> MySqlCatalog:
         options.default_database,
         options.cache_ms,
         lambda database, name, _: options.table_options(database, name),
+        other_types={"set": STRING, "geometry": None},
     )
 
 
