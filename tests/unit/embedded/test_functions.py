@@ -9,9 +9,10 @@ from typing import Any
 import pymysql
 import pytest
 
-from penstock.embedded.starrocks.dialect.functions import EQUAL, RENAMED
+from penstock.embedded.starrocks.dialect.functions import EQUAL, REFUSED, RENAMED
 from penstock.embedded.starrocks.dialect.lexer import tokenize
-from penstock.embedded.starrocks.dialect.macros import MACROS
+from penstock.embedded.starrocks.dialect.macros import INTERNAL, MACROS
+from penstock.embedded.starrocks.dialect.reference import known, page
 from penstock.embedded.starrocks.server import EmbeddedStarRocks
 
 CASES = [
@@ -29,6 +30,8 @@ AGGREGATES = [
     ("bit_xor(id)", "1"),
     ("bool_and(v > 5)", "1"),
     ("bool_or(v > 45)", "1"),
+    ("booland_agg(v > 15)", "0"),
+    ("boolor_agg(v > 45)", "1"),
     ("corr(id, v)", "1"),
     ("count(*)", "5"),
     ("count(v)", "4"),
@@ -79,7 +82,7 @@ ELSEWHERE = {
     "case", "cast", "try_cast", "catalog", "current_catalog", "current_role", "current_user",
     "found_rows", "last_insert_id", "last_query_id", "row_count", "session_user", "sleep",
     "unnest", "generate_series", "array", "map", "row", "struct", "penstock_current_version",
-    "to_integer", "regexp",
+    "regexp", "grouping", "grouping_id",
 }  # fmt: skip
 
 
@@ -138,12 +141,20 @@ def test_every_known_function_has_a_case() -> None:
     for text, _ in (*CASES, *AGGREGATES, *WINDOWS):
         tokens = tokenize(text)
         cased |= {token.value.lower() for token in tokens if token.kind == "word"}
-    known = set(EQUAL) | set(MACROS) | set(RENAMED)
+    known = (set(EQUAL) | set(MACROS) | set(RENAMED)) - INTERNAL
     assert sorted(known - cased - ELSEWHERE) == []
 
 
 @pytest.mark.parametrize(
-    "call", ["bitmap_count(1)", "murmur_hash3_32('a')", "hll_hash(1)", "no_such_function(1)"]
+    "call",
+    [
+        "all_true([true])",
+        "to_integer(1)",
+        "bitmap_count(1)",
+        "murmur_hash3_32('a')",
+        "hll_hash(1)",
+        "no_such_function(1)",
+    ],
 )
 def test_a_function_that_is_not_known_is_refused_by_name(cursor: Any, call: str) -> None:
     with pytest.raises(pymysql.MySQLError) as caught:
@@ -160,6 +171,12 @@ def test_a_function_that_is_not_known_is_refused_by_name(cursor: Any, call: str)
         ("SELECT u.x FROM (SELECT [1, 2] AS a) s, unnest(s.a) AS u(x)", [(1,), (2,)]),
         ("WITH c(n) AS (SELECT 1) SELECT n FROM c", [(1,)]),
         ("SELECT s.n FROM (SELECT 1 AS n) s", [(1,)]),
+        (
+            "SELECT g, grouping(g), grouping_id(g), count(*) FROM t GROUP BY ROLLUP (g) ORDER BY 2, 1",
+            [("a", 0, 0, 2), ("b", 0, 0, 3), (None, 1, 1, 5)],
+        ),
+        ("SELECT g, count(*) FROM t GROUP BY CUBE (g) ORDER BY 2", [("a", 2), ("b", 3), (None, 5)]),
+        ("SELECT count(*) FROM t GROUP BY GROUPING SETS ((g), ()) ORDER BY 1", [(2,), (3,), (5,)]),
         ("SELECT g, sum(v) FROM t GROUP BY g HAVING sum(v) > 50 ORDER BY g", [("b", 80)]),
         ("SELECT id FROM t WHERE v IN (SELECT max(v) FROM t)", [(5,)]),
         ("SELECT id FROM t WHERE EXISTS (SELECT 1) ORDER BY id LIMIT 1, 2", [(2,), (3,)]),
@@ -174,3 +191,10 @@ def test_a_function_that_is_not_known_is_refused_by_name(cursor: Any, call: str)
 def test_queries(cursor: Any, query: str, wanted: list[Any]) -> None:
     cursor.execute(query)
     assert list(cursor.fetchall()) == wanted
+
+
+def test_the_page_of_functions_is_current() -> None:
+    path = Path(__file__).parents[3] / "docs/reference/starrocks-functions.md"
+    assert path.read_text() == page(), "run python -m penstock.embedded.starrocks.dialect.reference"
+    assert known().isdisjoint(REFUSED)
+    assert len(known()) >= 150

@@ -18,6 +18,7 @@ _CLOCK: Final = (
     "(CASE WHEN {0} < 0 THEN '-' ELSE '' END || printf('%02d:%02d:%02d', abs({0}) // 3600,"
     " abs({0}) // 60 % 60, abs({0}) % 60))"
 )
+_HOST: Final = "^[^:/?#]+://(?:[^@/?#]*@)?([^:/?#]+)"
 _NOW: Final = (
     "() AS date_trunc('second', CAST(now() AS TIMESTAMP)), (n) AS CAST(now() AS TIMESTAMP)"
 )
@@ -40,6 +41,14 @@ MACROS: Final[dict[str, str]] = {
     "positive": "(x) AS x",
     "negative": "(x) AS -x",
     "square": "(x) AS x * x",
+    "add": "(x, y) AS x + y",
+    "subtract": "(x, y) AS x - y",
+    "multiply": "(x, y) AS x * y",
+    "divide": "(x, y) AS CASE WHEN y <> 0 THEN x / y END",
+    "cosine_similarity": "(x, y) AS list_cosine_similarity(x, y)",
+    "inet_aton": r"(x) AS CASE WHEN regexp_full_match(x, '(\d{1,3}\.){3}\d{1,3}') THEN"
+    " list_reduce(list_transform(string_split(x, '.'), LAMBDA p : CAST(p AS BIGINT)),"
+    " LAMBDA a, p : a * 256 + p) END",
     # texts
     "length": "(x) AS strlen(CAST(x AS VARCHAR))",
     **{
@@ -63,7 +72,29 @@ MACROS: Final[dict[str, str]] = {
     " (x, a, b) AS coalesce(list_position([a, b], x), 0),"
     " (x, a, b, c) AS coalesce(list_position([a, b, c], x), 0),"
     " (x, a, b, c, d) AS coalesce(list_position([a, b, c, d], x), 0)",
-    "from_base64": "(x) AS decode(from_base64(x))",
+    **dict.fromkeys(("from_base64", "base64_decode_string"), "(x) AS decode(from_base64(x))"),
+    "base64_decode_binary": "(x) AS from_base64(x)",
+    "hex_decode_binary": "(x) AS unhex(x)",
+    "hex_decode_string": "(x) AS decode(unhex(x))",
+    "from_binary": "(x) AS hex(x), (x, kind) AS CASE lower(kind) WHEN 'hex' THEN hex(x)"
+    " WHEN 'encode64' THEN to_base64(x) WHEN 'utf8' THEN decode(x) END",
+    "money_format": "(x) AS format('{:,.2f}', CAST(x AS DOUBLE))",
+    "strpos": "(x, y) AS instr(x, y)",
+    "regexp_count": "(x, p) AS len(regexp_extract_all(x, p))",
+    "regexp_extract_all": "(x, p, g) AS regexp_extract_all(x, p, g)",
+    "url_extract_host": f"(u) AS nullif(regexp_extract(u, '{_HOST}', 1), '')",
+    "url_extract_parameter": "(u, n) AS"
+    " nullif(regexp_extract(u, '[?&]' || n || '=([^&#]*)', 1), '')",
+    "parse_url": "(u, p) AS nullif(CASE upper(p)"
+    f" WHEN 'HOST' THEN regexp_extract(u, '{_HOST}', 1)"
+    " WHEN 'PROTOCOL' THEN regexp_extract(u, '^([^:/?#]+)://', 1)"
+    " WHEN 'AUTHORITY' THEN regexp_extract(u, '^[^:/?#]+://([^/?#]*)', 1)"
+    " WHEN 'USERINFO' THEN regexp_extract(u, '^[^:/?#]+://([^@/?#]*)@', 1)"
+    r" WHEN 'PORT' THEN regexp_extract(u, '^[^:/?#]+://[^/?#]*:(\d+)', 1)"
+    " WHEN 'PATH' THEN regexp_extract(u, '^[^:/?#]+://[^/?#]*([^?#]*)', 1)"
+    " WHEN 'FILE' THEN regexp_extract(u, '^[^:/?#]+://[^/?#]*([^#]*)', 1)"
+    r" WHEN 'QUERY' THEN regexp_extract(u, '\?([^#]*)', 1)"
+    " WHEN 'REF' THEN regexp_extract(u, '#(.*)$', 1) END, '')",
     "to_binary": "(x) AS unhex(x), (x, kind) AS CASE lower(kind) WHEN 'hex' THEN unhex(x)"
     " WHEN 'encode64' THEN from_base64(x) WHEN 'utf8' THEN encode(x) END",
     "append_trailing_char_if_absent": "(x, c) AS CASE WHEN x = '' OR ends_with(x, c) THEN x"
@@ -88,12 +119,25 @@ MACROS: Final[dict[str, str]] = {
         for unit in ("year", "quarter", "month", "day", "dayofmonth", "dayofyear", "hour",
                      "minute", "second", "dayname", "monthname", "weekofyear")
     },
+    "quarters_add": f"(x, n) AS {_T} + to_months(CAST(3 * n AS INTEGER))",
+    "quarters_sub": f"(x, n) AS {_T} - to_months(CAST(3 * n AS INTEGER))",
+    **{
+        f"{unit}_{verb}": f"(x, n) AS {_T} {sign} to_{unit}(CAST(n AS BIGINT))"
+        for unit in ("microseconds", "milliseconds")
+        for verb, sign in (("add", "+"), ("sub", "-"))
+    },
+    "milliseconds_diff": f"(x, y) AS date_sub('millisecond', TRY_CAST(y AS TIMESTAMP), {_T})",
+    "to_iso8601": "(x) AS CASE WHEN typeof(x) = 'DATE' THEN CAST(x AS VARCHAR)"
+    f" ELSE strftime({_T}, '%Y-%m-%dT%H:%M:%S.%f') END",
+    "hour_from_unixtime": "(n) AS hour(CAST(to_timestamp(CAST(n AS BIGINT)) AS TIMESTAMP))",
+    "utc_time": "() AS strftime(now() AT TIME ZONE 'UTC', '%H:%M:%S')",
     "add_months": f"(x, n) AS {_T} + to_months(CAST(n AS INTEGER))",
     "date_diff": f"(u, x, y) AS date_sub(u, TRY_CAST(y AS TIMESTAMP), {_T})",
     "datediff": f"(x, y) AS {_D} - CAST(TRY_CAST(y AS TIMESTAMP) AS DATE)",
     "to_date": f"(x) AS {_D}",
     "week_iso": f"(x) AS weekofyear({_T})",
     "dayofweek": f"(x) AS dayofweek({_T}) + 1",
+    "day_of_week_iso": f"(x) AS isodow({_T})",
     "dayofweek_iso": f"(x) AS isodow({_T})",
     "weekday": f"(x) AS isodow({_T}) - 1",
     "week": f"(x) AS CAST(strftime({_T}, '%U') AS INTEGER), (x, m) AS CASE m"
@@ -109,7 +153,9 @@ MACROS: Final[dict[str, str]] = {
     "unix_timestamp": "() AS CAST(epoch(now()) AS BIGINT),"
     f" (x) AS CAST(epoch(CAST({_T} AS TIMESTAMPTZ)) AS BIGINT),"
     " (x, f) AS CAST(epoch(CAST(try_strptime(x, f) AS TIMESTAMPTZ)) AS BIGINT)",
-    "last_day": f"(x) AS last_day({_D})",
+    "last_day": f"(x) AS last_day({_D}), (x, u) AS CASE lower(u) WHEN 'month' THEN last_day({_D})"
+    f" WHEN 'quarter' THEN last_day(CAST(date_trunc('quarter', {_D}) AS DATE) + to_months(2))"
+    f" WHEN 'year' THEN make_date(year({_D}), 12, 31) END",
     "makedate": "(y, n) AS make_date(y, 1, 1) + CAST(n - 1 AS INTEGER)",
     "date_format": f"(x, f) AS strftime({_T}, f)",
     "str_to_date": "(x, f) AS try_strptime(x, f)",
@@ -141,6 +187,16 @@ MACROS: Final[dict[str, str]] = {
     "array_avg": "(x) AS list_avg(x)",
     "array_generate": "(n) AS generate_series(1, n), (a, b) AS generate_series(a, b),"
     " (a, b, s) AS generate_series(a, b, s)",
+    "array_cum_sum": "(x) AS list_transform(range(1, len(x) + 1),"
+    " LAMBDA i : list_sum(list_slice(x, 1, i)))",
+    "array_difference": "(x) AS list_transform(range(1, len(x) + 1),"
+    " LAMBDA i : CASE WHEN i = 1 THEN 0 ELSE x[i] - x[i - 1] END)",
+    "array_flatten": "(x) AS flatten(x)",
+    "array_repeat": "(v, n) AS list_transform(range(n), LAMBDA i : v)",
+    "all_true": "(x) AS CASE WHEN len(x) = 0 THEN true ELSE list_bool_and(x) END",
+    "any_true": "(x) AS CASE WHEN len(x) = 0 THEN false ELSE list_bool_or(x) END",
+    "map_from_arrays": "(k, v) AS map(k, v)",
+    "map_concat": "(x, y) AS map_concat(x, y)",
     "array_position": "(x, y) AS coalesce(list_position(x, y), 0)",
     "array_slice": "(x, n) AS list_slice(x, n, len(x)), (x, n, c) AS list_slice(x, n, n + c - 1)",
     "arrays_overlap": "(x, y) AS list_has_any(x, y)",
@@ -156,6 +212,9 @@ MACROS: Final[dict[str, str]] = {
     " ELSE TRY_CAST(x AS HUGEINT) END",
 }  # fmt: skip
 """What follows `CREATE MACRO sr_<name>`."""
+
+INTERNAL: Final = frozenset({"all_true", "any_true", "to_integer"})
+"""Macros that no statement may call; rewriting does."""
 
 
 def macro_statements() -> list[str]:

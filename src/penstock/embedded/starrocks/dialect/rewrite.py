@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FORMATTED: Final = frozenset(
     {"sr_date_format", "sr_from_unixtime", "sr_unix_timestamp", "sr_str_to_date", "sr_str2date"}
 )
+_MATCHES: Final = {"all_match": "sr_all_true", "any_match": "sr_any_true"}
 _INTEGERS: Final = frozenset({"TINYINT", "SMALLINT", "INT", "BIGINT", "INT128"})
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 
@@ -114,6 +115,11 @@ def _anonymous(node: Any) -> exp.Expression:
         return _formatted(node, name)
     if name == "array_map" and node.expressions:
         return _call("list_transform", *(e.copy() for e in node.expressions[::-1]))
+    if name in _MATCHES and node.expressions:
+        *condition, values = node.expressions
+        if condition:
+            values = _call("list_transform", values.copy(), condition[0].copy())
+        return _call(_MATCHES[name], values.copy())
     if name in ("multi_distinct_count", "ndv") and node.expressions:
         return exp.Count(this=exp.Distinct(expressions=[e.copy() for e in node.expressions]))
     if name == "multi_distinct_sum" and node.expressions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -158,6 +159,7 @@ class Queries:
             "CONNECTION_ID": self.number,
             "PENSTOCK_CURRENT_VERSION": CURRENT_VERSION,
             "CATALOG": "default_catalog",
+            "HOST_NAME": socket.gethostname(),
             "LAST_INSERT_ID": 0,
             "LAST_QUERY_ID": "",
             "ROW_COUNT": -1,
