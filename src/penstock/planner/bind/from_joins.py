@@ -69,7 +69,7 @@ def tree_of(node: ast.Join, left: Joined, right: Joined, database: str) -> JoinT
             )
         return JoinTree.of(kind, left, right, None)
     # Within the condition no side lacks a match yet.
-    scope = Scope((*left.columns, *right.columns), database)
+    scope = Scope((*left.columns, *right.columns), database, (*left.refused, *right.refused))
     _check_types(node.condition, scope)
     condition = bind(node.condition, scope)
     if condition.type.root not in {R.BOOLEAN, R.NULL}:

@@ -89,6 +89,11 @@ class JoinTree:
                 found.append(ScopeColumn(column.name, kind, column.qualifier))
         return tuple(found)
 
+    @property
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Names of columns of servers' tables that have no type here, and why."""
+        return (*self.left.refused, *self.right.refused)
+
     def filter(self, conditions: Iterable[Expr]) -> JoinTree:
         """The rows that satisfy conditions over the columns."""
         width = len(self.left.columns)

@@ -29,7 +29,7 @@ from penstock.planner.bind.ranking import (
     ordered,
     windows_in,
 )
-from penstock.planner.bind.scope import Scope
+from penstock.planner.bind.scope import Scope, refused_column
 from penstock.planner.bind.sets import matching, union_all
 from penstock.planner.bind.subqueries import SubqueryJoins, asks_query, parts_of
 from penstock.planner.bind.tables import Scans
@@ -76,7 +76,10 @@ class QueryBinder:
             case ast.ValuesQuery():
                 return self._written.values(node, Scope(database=self.catalog.current_database))
             case ast.TableQuery():
-                return self._table(ast.TableRef(node.name, span=node.span))
+                found = self._table(ast.TableRef(node.name, span=node.span))
+                for name, reason in found.refused:
+                    raise refused_column(name, reason, node.span)
+                return found
             case ast.SetOperation():
                 return self._set_operation(node)
             case ast.WithQuery():
@@ -111,7 +114,7 @@ class QueryBinder:
         tree = self._joined(node.from_) if node.from_ is not None else self._written.nothing()
         for call in aggregates_in(node.where):
             raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
-        scope = Scope(tree.columns, self.catalog.current_database, _refused(tree))
+        scope = Scope(tree.columns, self.catalog.current_database, tree.refused)
         parts = parts_of(node.where)
         plain = [part for part in parts if not asks_query(part)]
         if plain:
@@ -123,10 +126,15 @@ class QueryBinder:
             if asks_query(part):
                 queries = SubqueryJoins(self.query, self._relation, joins, scope.database)
                 relation = queries.apply(relation, part)
+        relation = replace(relation, refused=tree.refused)
         if isinstance(tree, JoinTree) and tree.merged:
-            above = Scope(relation.columns, scope.database)
+            above = self._scope(relation)
             merged = MergedScope(
-                above.columns, above.database, merged=tree.merged, named=tree.named
+                above.columns,
+                above.database,
+                above.refused,
+                merged=tree.merged,
+                named=tree.named,
             )
             return relation, merged
         return relation, self._scope(relation)
@@ -323,7 +331,3 @@ class QueryBinder:
             return self.query(node.body)
         finally:
             self._common.pop()
-
-
-def _refused(tree: Joined) -> tuple[tuple[str, str], ...]:
-    return () if isinstance(tree, JoinTree) else tree.refused
