@@ -468,6 +468,7 @@ class JobGroup:
                 number = self._epochs.open_epoch
                 self.store.write(Manifest(number, self.store.incarnation, {}, complete=True))
             if all_finished:
+                self._operators.files.keep(())
                 self.store.forget_intents((self.store.incarnation + 1, 0))
         except PenstockError as error:
             self.last_error = error

@@ -53,8 +53,7 @@ class Distinct:
         changed = there != was
         signs = np.where(there, 1, -1)[changed]
         fed = Rows(rows.slots, rows.columns).take(counted.rows[changed])
-        all_added = signs.all() and (signs > 0).all()
-        self._inner.add(Rows(fed.slots, fed.columns, None if all_added else signs))
+        self._inner.add(Rows(fed.slots, fed.columns, None if (signs > 0).all() else signs))
 
     def result(self, slots: Slots) -> Any:
         return self._inner.result(slots)
