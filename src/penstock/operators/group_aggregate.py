@@ -118,6 +118,9 @@ class GroupAggregateOperator(Operator):
             )
             for number, call in enumerate(spec.calls)
         ]
+        # With a time to live Flink repeats equal results; a count of added rows always moves.
+        counts = any(c.function == "COUNT" and c.filter is None and not c.args for c in spec.calls)
+        self._moves = bool(spec.ttl_ms) or (counts and not spec.retract)
         self._codecs = [ValueCodec(kind) for kind in types] if spec.final else []
         self._keys = [
             (self._table.values(f"value{i}", codec), self._table.column(f"valid{i}", np.bool_))
@@ -141,7 +144,7 @@ class GroupAggregateOperator(Operator):
         after = self._counts.data[groups] > 0
         new = self._results(groups[after])
         changed = before & after
-        if not self._spec.ttl_ms:
+        if not self._moves:
             changed[changed] = differs(
                 [c.filter(pa.array(after[before])) for c in old],
                 [c.filter(pa.array(before[after])) for c in new],
