@@ -66,6 +66,32 @@ def session_zone(zone: str) -> str:
         return zone_name(zone)
     if os.environ.get("TZ"):
         return os.environ["TZ"].lstrip(":")
-    target = str(Path("/etc/localtime").resolve())
-    name = target.partition("zoneinfo/")[2]
-    return name or (time.tzname[0] if time.tzname[0] in {"UTC", "GMT"} else "UTC")
+    return machine_zone() or (time.tzname[0] if time.tzname[0] in {"UTC", "GMT"} else "UTC")
+
+
+def machine_zone(root: Path = Path("/")) -> str:
+    """The name of the machine's zone, "" where nothing tells it.
+
+    `/etc/localtime` is a link into the zone files, or a copy of one: then `/etc/timezone` says its
+    name, or the zone file with the same content does.
+    """
+    local = root / "etc/localtime"
+    name = str(local.resolve()).partition("zoneinfo/")[2]
+    if name or not local.is_file():
+        return name
+    zones, wanted = root / "usr/share/zoneinfo", local.read_bytes()
+    written = root / "etc/timezone"
+    if written.is_file():
+        name = written.read_text(encoding="utf-8").strip()
+        if name and _holds(zones / name, wanted):
+            return name
+    alike = [path for path in zones.rglob("*") if _holds(path, wanted)]
+    names = sorted(str(path.relative_to(zones)) for path in alike)
+    places = [n for n in names if "/" in n and n.split("/")[0] not in {"posix", "right", "Etc"}]
+    return next(iter(places or names), "")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file has that content."""
+    found = path.is_file() and path.stat().st_size == len(content)
+    return found and path.read_bytes() == content

@@ -77,6 +77,10 @@ def test_a_snapshot_only_source_ends(server: MySqlServer, tmp_path: Path) -> Non
     session = MySqlConnection.open(server.endpoint)
     fill(session, "orders", 1000)
     run = Run(server, tmp_path, "orders", scan_startup_mode="snapshot")
+    run.reader.progress()
+    run.until(lambda: run.reader.progress()[0].extra["chunks_done"] >= 2)
+    left = run.reader.progress()[0].extra["seconds_left"]
+    assert left is None or left >= 0
     run.until(lambda: run.reader.finished("t"))
     run.close()
     assert run.rows == table_rows(session, "orders")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -224,3 +225,21 @@ def test_overwrite_truncate_and_drop(ask: Ask) -> None:
     assert "Unknown table 'd.t'" in refused(ask, "DROP TABLE t")
     ask("DROP DATABASE d")
     assert "Unknown database 'd'" in refused(ask, "SELECT * FROM d.t")
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE d.t", "DROP DATABASE d FORCE"])
+def test_who_drops_a_table_waits_for_its_writer_without_the_stores_lock(
+    server: EmbeddedStarRocks, ask: Ask, statement: str
+) -> None:
+    """Publishing takes the writer's lock, then the store's: the other way round both would wait."""
+    ask("CREATE TABLE t (k INT) PRIMARY KEY (k) DISTRIBUTED BY HASH(k)")
+    store = server.store
+    with store.writer(store.table("d", "t")):
+        dropping = threading.Thread(target=ask, args=(statement,))
+        dropping.start()
+        dropping.join(0.3)
+        assert dropping.is_alive()
+        assert store.lock.acquire(timeout=5)
+        store.lock.release()
+    dropping.join(10)
+    assert not store.has_table("d", "t")

@@ -88,6 +88,7 @@ class AttachedSource:
     rows_done: int = 0
     snapshot_rows: int = 0
     newest_ms: int | None = None
+    _began: tuple[int, int] | None = None
     _new_gtids: list[str] = field(default_factory=list)
 
     @property
@@ -187,19 +188,31 @@ class AttachedSource:
         lag = None if self.newest_ms is None else max(0, now_ms - self.newest_ms)
         if waiting_bytes == 0 and phase == "binlog":
             lag = 0 if lag is not None else None
-        chunks = [t.dispatcher.chunks for t in self.tables.values()]
-        states = [state for c in chunks if c is not None for state in c.states]
+        chunks = [c for t in self.tables.values() if (c := t.dispatcher.chunks) is not None]
+        rows_total = max(total, self.snapshot_rows) if phase == "snapshot" else None
         return TableProgress(
             table=self.source.path,
             phase=phase,
             rows_done=self.rows_done,
-            rows_total=max(total, self.snapshot_rows) if phase == "snapshot" else None,
+            rows_total=rows_total,
             position=str(self.position),
             lag_ms=lag,
             extra={
                 "snapshot_rows": self.snapshot_rows,
-                "chunks_done": sum(state == DONE for state in states),
-                "chunks_known": len(states),
+                "chunks_done": sum(c.states.count(DONE) for c in chunks),
+                "chunks_known": sum(len(c.states) for c in chunks),
+                "seconds_left": self._seconds_left(now_ms, rows_total),
                 "waiting_bytes": waiting_bytes,
             },
         )
+
+    def _seconds_left(self, now_ms: int, rows_total: int | None) -> float | None:
+        """Of the snapshot at the speed it had so far; None where it is done or not known yet."""
+        if rows_total is None:
+            self._began = None
+            return None
+        began_ms, began_rows = self._began = self._began or (now_ms, self.snapshot_rows)
+        read = self.snapshot_rows - began_rows
+        if read <= 0:
+            return None
+        return (now_ms - began_ms) / 1000 * (rows_total - self.snapshot_rows) / read

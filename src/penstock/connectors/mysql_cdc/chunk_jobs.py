@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from penstock.clients.mysql import MySqlConnection
 from penstock.connectors.mysql_cdc import enumerator
+from penstock.connectors.mysql_cdc.chunks import PENDING
 from penstock.connectors.mysql_cdc.snapshot_reader import read_chunk
 from penstock.errors import ConnectorError
 
@@ -85,8 +86,7 @@ class ChunkJobs:
         chunks = captured.dispatcher.chunks
         if chunks is None or chunks.complete or captured.splitting:
             return
-        begun = sum(state > 0 for state in chunks.states)
-        if len(chunks.states) < begun + 2 * limit:
+        if chunks.states.count(PENDING) < 2 * limit:
             captured.splitting = True
             self._submit(_split_job(captured, source), source.source.options.max_retries)
 

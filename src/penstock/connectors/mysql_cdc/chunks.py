@@ -153,10 +153,22 @@ class ChunkMap:
         self.states = list(states)
         self.complete = complete
         self._keys: list[Any] = order.sort_keys(self.bounds) if self.bounds else []
+        self._done_before = 0
 
     @property
     def all_done(self) -> bool:
-        return self.complete and all(state == DONE for state in self.states)
+        return self.complete and self._first_open() == len(self.states)
+
+    def _first_open(self) -> int:
+        """The first chunk that is not done; those before are not looked at again."""
+        while self._done_before < len(self.states) and self.states[self._done_before] == DONE:
+            self._done_before += 1
+        return self._done_before
+
+    def reopen(self, chunk: int) -> None:
+        """The chunk is to be read again."""
+        self.states[chunk] = PENDING
+        self._done_before = min(self._done_before, chunk)
 
     def extend(self, bounds: Sequence[object], *, complete: bool) -> None:
         """More bounds, and with `complete` the last chunk."""
@@ -171,6 +183,7 @@ class ChunkMap:
         """Nothing is left to be read."""
         self.extend((), complete=True)
         self.states = [DONE] * len(self.states)
+        self._done_before = len(self.states)
 
     def cut(self, chunk: int, bound: object) -> None:
         """The chunk ends at `bound`; from there to its old end is a new one, to be read."""
@@ -182,7 +195,10 @@ class ChunkMap:
         """The chunk to read next."""
         if last_first and self.complete and self.states[-1] == PENDING:
             return len(self.states) - 1
-        return next((i for i, state in enumerate(self.states) if state == PENDING), None)
+        try:
+            return self.states.index(PENDING, self._first_open())
+        except ValueError:
+            return None
 
     def range_of(self, chunk: int) -> tuple[object | None, object | None]:
         """Lower bound (inclusive) and upper (exclusive); None is open."""

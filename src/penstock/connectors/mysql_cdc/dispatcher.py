@@ -155,7 +155,7 @@ class TableDispatcher:
         self._drop_margin()
         if self.chunks is not None:
             for chunk in self.reads:
-                self.chunks.states[chunk] = PENDING
+                self.chunks.reopen(chunk)
         self.reads.clear()
 
     def give_up(self) -> None:
@@ -179,7 +179,7 @@ class TableDispatcher:
         read.set_aside(batch.take(pa.array(places)), kinds[places])
         if read.aside_bytes > _ASIDE_BYTES // 2:
             assert self.chunks is not None
-            self.chunks.states[chunk] = PENDING
+            self.chunks.reopen(chunk)
             del self.reads[chunk]
 
     def _fold(self, read: list[pa.RecordBatch], aside: list[Changes]) -> list[pa.RecordBatch]:

@@ -154,8 +154,10 @@ class Store:
                     f"Can't drop database '{name}'; database doesn't exist", errno=1008
                 )
             self.views.drop_all(name)
-            for table in self.tables(name):
-                self.drop_table(name, table.name)
+        # Not under the lock: a writer's lock comes before it.
+        for table in self.tables(name):
+            self.drop_table(name, table.name, if_exists=True)
+        with self.lock:
             self.catalog.forget("database", name, "")
             del self._databases[name]
 
@@ -197,16 +199,16 @@ class Store:
 
     def drop_table(self, db: str, name: str, *, if_exists: bool = False) -> None:
         """Drop a table."""
-        with self.lock:
-            if if_exists and (db, name) not in self._tables:
-                return
+        if if_exists and not self.has_table(db, name):
+            return
+        # The writer's lock first, as publishing takes them.
+        with self.writer(self.table(db, name)), self.lock:
             table = self.table(db, name)
-            with self.writer(table):
-                self.execute(f"DROP TABLE {physical(table)}")
-                self.execute(f"DROP SEQUENCE IF EXISTS {quoted(sequence(table))}")
-                self.catalog.forget("table", db, name)
-                del self._tables[db, name]
-                self.versions.drop(table.table_id)
+            self.execute(f"DROP TABLE {physical(table)}")
+            self.execute(f"DROP SEQUENCE IF EXISTS {quoted(sequence(table))}")
+            self.catalog.forget("table", db, name)
+            del self._tables[db, name]
+            self.versions.drop(table.table_id)
 
     def table(self, db: str, name: str) -> TableDef:
         """A table, or an error that names it."""
@@ -262,7 +264,7 @@ class Store:
 
     def alter_table(self, table: TableDef, statements: list[str]) -> None:
         """Replace a definition after running DuckDB `statements` that change the columns."""
-        with self.lock, self.writer(table):
+        with self.writer(table), self.lock:
             for statement in statements:
                 self.execute(statement)
             self._tables[table.db, table.name] = table

@@ -272,7 +272,7 @@ def test_changes_set_aside_keep_the_last_of_each_key_and_too_many_have_the_chunk
         "998",
         "999",
     ]
-    table.chunks.states[0] = PENDING
+    table.chunks.reopen(0)
     late = table.register(0, 0)
     for number in range(200):
         table.route(*change(table.shape, "insert", [(number, big)]), 0)
