@@ -13,6 +13,8 @@ FILES = {
     "types": "tests/e2e/test_mysql_types.py",
     "chunks": "tests/e2e/test_mysql_chunks.py",
     "readers": "tests/e2e/test_mysql_readers.py",
+    "rights": "tests/e2e/test_mysql_rights.py",
+    "random": "tests/e2e/test_mysql_random_rows.py",
     "parts": f"{_UNIT}/test_mysql_cdc_parts.py",
     "passed": f"{_UNIT}/test_passed_on_options.py",
     "offsets": f"{_UNIT}/test_offsets.py",
