@@ -16,6 +16,13 @@ import pymysql
 from tests.model.reference import Load
 
 AUTH = "Basic " + base64.b64encode(b"root:").decode()
+# What a start would import again each time; SQL dialects are imported at the first statement.
+_PRELOADED = [
+    "penstock.embedded.starrocks.server",
+    "penstock.embedded.starrocks.query_port.session",
+    "sqlglot.dialects.duckdb",
+    "sqlglot.dialects.starrocks",
+]
 _COLUMNS = {("pk", "partial"): "id,w,__op", ("pk", "plain"): "id,v,w,__op"}
 _COLUMNS["pk", "condition"] = _COLUMNS["pk", "plain"]
 
@@ -43,7 +50,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["penstock.embedded.starrocks.query_port.session"])
+        self._context.set_forkserver_preload(_PRELOADED)
         self._ports = (0, 0, 0)
         self._sql: Any = None
         self.crashes = 0

@@ -102,6 +102,16 @@ def test_what_is_not_here_is_named(sql: Any, statement: str, named: str) -> None
     assert text.endswith("is not supported by the embedded server.")
 
 
+def test_partitions_of_a_query_are_not_taken_for_an_alias(sql: Any) -> None:
+    text = refusal(sql, "SELECT * FROM t PARTITION (p1)")
+    assert "PARTITION of a table in a query is not supported" in text
+    assert sql("SELECT sum(c) OVER (PARTITION BY id) FROM t") == []
+
+
+def test_explain_says_what_it_is(sql: Any) -> None:
+    assert "NOT STARROCKS' PLAN" in sql("EXPLAIN SELECT 1")[0][0]
+
+
 def test_with_may_not_lead_past_the_versions(sql: Any) -> None:
     assert "only a query" in refusal(sql, "WITH x AS (SELECT 1) INSERT INTO t SELECT 1, 'a', 3")
     assert sql("SELECT COUNT(*) FROM t") == [(0,)]

@@ -6,10 +6,9 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
-from penstock.embedded.starrocks.dialect.macros import macro_statements
+from penstock.embedded.starrocks.duck import open_duckdb
 from penstock.embedded.starrocks.partitions import partition_sql
 from penstock.embedded.starrocks.sql_names import quoted
 
@@ -27,8 +26,7 @@ def scratch(**tables: pa.Table) -> Iterator[Any]:
     connection = getattr(_THREADS, "connection", None)
     if connection is None:
         config = {"threads": "1", "enable_external_access": "false"}
-        connection = _THREADS.connection = duckdb.connect(":memory:", config=config)
-        connection.execute("; ".join(macro_statements()))
+        connection = _THREADS.connection = open_duckdb(":memory:", config)
     for name, table in tables.items():
         connection.register(name, table)
     try:

@@ -140,9 +140,9 @@ class EmbeddedStarRocks:
 
     def warm_up(self) -> None:
         """Load what the first query would have to wait for."""
-        from penstock.embedded.starrocks.query_port import session
+        from penstock.embedded.starrocks.query_port.session import warm_up
 
-        assert session
+        warm_up()
 
     @property
     def fe_http_port(self) -> int:

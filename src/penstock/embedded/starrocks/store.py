@@ -17,7 +17,7 @@ from penstock.clock import SystemClock
 from penstock.embedded.starrocks.catalog import Catalog
 from penstock.embedded.starrocks.compaction import CompactionThread, Compactor
 from penstock.embedded.starrocks.config import BACKEND, FRONTEND, Configuration
-from penstock.embedded.starrocks.dialect.macros import macro_statements
+from penstock.embedded.starrocks.duck import open_duckdb
 from penstock.embedded.starrocks.model import (
     BE_ID,
     DatabaseDef,
@@ -80,8 +80,7 @@ class Store:
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
-        self._connection = duckdb.connect(path)
-        self._connection.execute("; ".join(macro_statements()))
+        self._connection = open_duckdb(path)
         self.catalog = Catalog(self._connection)
         self._recover()
         self.views = Views(self)

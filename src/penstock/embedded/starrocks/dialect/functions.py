@@ -30,34 +30,31 @@ RENAMED: Final = {
     "dceil": "ceil",
     "dexp": "exp",
     "dfloor": "floor",
-    "dlog1": "ln",
-    "dlog10": "log10",
     "dpow": "pow",
     "fpow": "pow",
     "dround": "round",
-    "dsqrt": "sqrt",
 }
 """Functions that have another name in DuckDB."""
 
 EQUAL: Final = _words(
     """
-    abs acos adddate all_match any_match any_value array array_agg array_append array_concat
+    abs adddate all_match any_match any_value array array_agg array_append array_concat
     array_contains array_contains_all array_distinct array_filter array_intersect array_join
-    array_length array_map array_max array_min array_remove array_sort array_sum ascii asin atan
+    array_length array_map array_max array_min array_remove array_sort array_sum ascii atan
     atan2 avg bin bit_and bit_or bit_xor bool_and bool_or cardinality case cast catalog cbrt
     ceil ceiling char coalesce concat concat_ws connection_id convert convert_tz corr cos cosh
     cot count count_if covar_pop covar_samp cume_dist curdate current_catalog current_date
     current_role current_user current_version database date date_add date_sub date_trunc degrees
     dense_rank ends_with exp extract first_value floor found_rows generate_series greatest
     group_concat grouping grouping_id hex host_name if ifnull initcap instr isnull json_array
-    json_object lag last_insert_id last_query_id last_value lead least left ln locate log log10
-    log2 lpad ltrim map map_entries map_keys map_values max max_by md5 min min_by mod
-    multi_distinct_count multi_distinct_sum ndv ntile nullif penstock_current_version
-    percent_rank pi position pow power radians rand random rank regexp_replace repeat replace
-    reverse right round row row_count row_number rpad rtrim schema session_user sha2 sign sin
-    sinh sleep space split sqrt starts_with stddev_pop stddev_samp struct subdate substr
-    substring sum tan tanh time_slice timestamp timestampadd timestampdiff to_base64 to_json
-    translate trim truncate try_cast unnest url_decode url_encode user var_pop var_samp version
+    json_object lag last_insert_id last_query_id last_value lead least left locate lpad ltrim
+    map map_entries map_keys map_values max max_by md5 min min_by mod multi_distinct_count
+    multi_distinct_sum ndv ntile nullif penstock_current_version percent_rank pi position pow
+    power radians rand random rank regexp_replace repeat replace reverse right round row
+    row_count row_number rpad rtrim schema session_user sha2 sign sin sinh sleep space split
+    starts_with stddev_pop stddev_samp struct subdate substr substring sum tan tanh time_slice
+    timestamp timestampadd timestampdiff to_base64 to_json translate trim truncate try_cast
+    unnest url_decode url_encode user var_pop var_samp version
     """
 )
 """Functions that DuckDB has under the same name, or that the translator turns into DuckDB's."""
@@ -142,6 +139,10 @@ def _table_functions(tokens: list[Token]) -> set[int]:
 def _target(name: str, before: Token | None) -> str:
     if before is not None and before.kind == "symbol" and before.value == ".":
         raise analysis_error(f"No matching function with signature: {name}")
+    if name == "partition":
+        raise analysis_error(
+            "PARTITION of a table in a query is not supported by the embedded server"
+        )
     if name in MACROS and name not in INTERNAL:
         return f"sr_{name}"
     if name in RENAMED:

@@ -16,6 +16,7 @@ from penstock.embedded.starrocks.dialect.failure import (
     unknown_database,
 )
 from penstock.embedded.starrocks.dialect.lexer import Cursor, strip_statement
+from penstock.embedded.starrocks.dialect.rewrite import parsed, rewrite
 from penstock.embedded.starrocks.model import ServerError
 from penstock.embedded.starrocks.query_port import alter, definition, show, user_admin, write
 from penstock.embedded.starrocks.query_port.ddl import parse_properties
@@ -128,6 +129,11 @@ class Session:
         return self._settings
 
 
+def warm_up() -> None:
+    """Translate a query: the SQL toolkit loads its dialects at the first one."""
+    rewrite(parsed("SELECT 1").copy()).sql(dialect="duckdb")
+
+
 def _plain(error: duckdb.Error) -> str:
     text = str(error).split("\n\nLINE", 1)[0].splitlines()[0]
     column = _UNKNOWN_COLUMN.search(text)
@@ -219,8 +225,12 @@ def _explain(queries: Queries, cursor: Cursor) -> Answer:
         cursor.accept(word)
     if not (cursor.peeks("SELECT") or cursor.peeks("WITH")):
         return show.describe(queries, cursor)
-    plan = queries.explain(cursor.rest())
-    return text_rows(["Explain String"], [[line] for line in plan.splitlines()])
+    lines = [
+        "PLAN OF DUCKDB, WHICH RUNS THE QUERIES HERE: NOT STARROCKS' PLAN",
+        "",
+    ]
+    lines += queries.explain(cursor.rest()).splitlines()
+    return text_rows(["Explain String"], [[line] for line in lines])
 
 
 def _admin(queries: Queries, cursor: Cursor) -> Answer:
