@@ -123,6 +123,7 @@ class KeyedTable:
         self.index = KeyIndex(self.layout)
         self._columns: dict[str, SlotArray] = {}
         self._dirty = np.zeros(_SMALLEST, np.bool_)
+        self._changed: list[Slots] = []
         self._mark = np.zeros(_SMALLEST, np.int32)
         self._block = np.zeros((_SMALLEST, 0), np.int64)
         self.ttl_ms = ttl_ms
@@ -185,7 +186,7 @@ class KeyedTable:
         self._grow()
         if self.ttl_ms:
             self._expire(slots, rows, now_ms)
-        self._dirty[slots] = True
+        self._note(slots)
         return slots
 
     def find(self, columns: Sequence[Any], rows: int) -> Slots:
@@ -199,7 +200,7 @@ class KeyedTable:
         for column in self._columns.values():
             column.data[slots] = column.fill
         self.index.remove(slots)
-        self._dirty[slots] = True
+        self._note(slots)
 
     def distinct(self, slots: Slots) -> tuple[Slots, Slots, Slots]:
         """Each slot once, in order of first occurrence.
@@ -220,7 +221,7 @@ class KeyedTable:
 
     def touch(self, slots: Slots, now_ms: int = 0) -> None:
         """The columns of some slots were changed."""
-        self._dirty[slots] = True
+        self._note(slots)
         if self.ttl_ms:
             self._touched.data[slots] = now_ms
 
@@ -233,9 +234,11 @@ class KeyedTable:
 
     def changes(self) -> pa.RecordBatch | None:
         """Live and forgotten slots that changed since the last call, keys and columns."""
-        slots = np.flatnonzero(self._dirty[: self.index.limit])
-        if not len(slots):
+        if not self._changed:
             return None
+        # Listed as they changed: to look for them would take as long as there are keys.
+        slots, _, _ = self.distinct(np.concatenate(self._changed))
+        self._changed.clear()
         self._dirty[slots] = False
         live = self.index.live[slots]
         arrays = {"slot": pa.array(slots), "live": pa.array(live)}
@@ -259,6 +262,13 @@ class KeyedTable:
                 column.restore(slots, batch.column(name))
         self.index.restore(live[:limit])
         self._grow()
+
+    def _note(self, slots: Slots) -> None:
+        """Some slots are not as they were saved."""
+        fresh = slots[~self._dirty[slots]]
+        if len(fresh):
+            self._dirty[fresh] = True
+            self._changed.append(fresh)
 
     def _grow(self) -> None:
         limit = self.index.limit

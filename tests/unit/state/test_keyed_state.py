@@ -137,11 +137,11 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
     extremes.track(largest=largest)
     there: dict[int, list[Any]] = defaultdict(list)
     saved = []
-    for turn in range(80):
+    for turn in range(50):
         groups, values, deltas = [], [], []
-        for _ in range(seed.choice([1, 40, 300])):
+        for _ in range(seed.choice([1, 30, 120])):
             group = seed.choice([0, 0, 0, 1, 2, 3, 1500])
-            if there[group] and seed.random() < (0.3 if turn < 40 else 0.7):
+            if there[group] and seed.random() < (0.3 if turn < 25 else 0.7):
                 pick = min if seed.random() < 0.5 else max
                 value = pick(there[group])
                 there[group].remove(value)
@@ -161,7 +161,7 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
         batch = extremes.changes()
         if batch is not None:
             saved.append(batch)
-        if turn == 50:
+        if turn == 30:
             extremes = Extremes(codec)
             extremes.track(largest=largest)
             extremes.load(saved)
