@@ -16,6 +16,8 @@ from penstock.errors import ConnectorError
 from penstock.wire.mysql.gtid import MariaDbGtidPosition, MySqlGtidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.wire.mysql.binlog_events import BinlogPosition
 
 _COM_BINLOG_DUMP = 0x12
@@ -41,7 +43,7 @@ class BinlogStream:
     def open(
         cls,
         endpoint: MySqlEndpoint,
-        server_id: int,
+        server_id: int | Callable[[MySqlConnection], int],
         position: BinlogPosition | MySqlGtidSet | MariaDbGtidPosition,
         *,
         heartbeat_ms: int = 30_000,
@@ -50,7 +52,8 @@ class BinlogStream:
 
         Args:
             endpoint: The server.
-            server_id: Id of this replica, unique among the server's replicas.
+            server_id: Id of this replica, unique among the server's replicas; or who chooses it,
+                asked with the session before it becomes the stream.
             position: File and offset, or what has been read already as GTIDs.
             heartbeat_ms: How often an idle server sends a heartbeat.
 
@@ -61,7 +64,8 @@ class BinlogStream:
         try:
             _prepare(connection, heartbeat_ms, position)
             stream = cls(connection)
-            stream._request(server_id, position)
+            number = server_id if isinstance(server_id, int) else server_id(connection)
+            stream._request(number, position)
         except ConnectorError:
             connection.close()
             raise

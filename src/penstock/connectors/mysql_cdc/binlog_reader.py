@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from penstock.clients.mysql import MySqlEndpoint
+    from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
     from penstock.wire.mysql.binlog_events import BinlogElement
     from penstock.wire.mysql.column import MySqlColumn
     from penstock.wire.mysql.gtid import GtidPosition
@@ -36,7 +36,7 @@ class BinlogReader:
 
     Args:
         endpoint: The server.
-        server_id: Replica id.
+        server_id: Replica id, or who chooses it; on the stream's thread.
         position: Where to start.
         directory: Where received bytes wait that memory does not hold.
         schemas: Columns of a table, or None where its rows are not wanted.
@@ -47,7 +47,7 @@ class BinlogReader:
     def __init__(
         self,
         endpoint: MySqlEndpoint,
-        server_id: int,
+        server_id: int | Callable[[MySqlConnection], int],
         position: BinlogPosition | GtidPosition,
         directory: Path,
         schemas: Callable[[str, str], list[MySqlColumn] | None],

@@ -181,12 +181,12 @@ class MySqlCdcReader:
     def _start_stream(self) -> None:
         sources = list(self._sources.values())
         at = _stream_start(sources)
-        number = replica_ids.choose(self._ask(), sources[0].source.server_ids)
-        log.info("binlog stream started", extra={"position": str(at), "server_id": number})
+        wanted = sources[0].source.server_ids
+        log.info("binlog stream started", extra={"position": str(at), "server_ids": wanted})
         self._position = min((s.position for s in sources), key=file_order)
         self._stream = BinlogReader(
             self._endpoint,
-            number,
+            lambda session: replica_ids.choose(session, wanted),
             at,
             self._context.directory,
             self._columns,
