@@ -186,8 +186,7 @@ class _Running:
 
     def finish(self) -> None:
         """All input has ended."""
-        for edge in reversed(self.pipeline.operators):
-            edge.operator.finish(edge.out)
+        self.pipeline.finish()
 
 
 def run(

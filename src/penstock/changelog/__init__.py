@@ -5,8 +5,23 @@ and NumPy. Called by everything on the data path.
 """
 
 from penstock.changelog.batch import ChangelogBatch
-from penstock.changelog.elements import Barrier, SchemaChange, Watermark
+from penstock.changelog.elements import (
+    MAX_WATERMARK,
+    Barrier,
+    LeastWatermark,
+    SchemaChange,
+    Watermark,
+)
 from penstock.changelog.mode import ChangelogMode
 from penstock.changelog.row_kind import RowKind
 
-__all__ = ["Barrier", "ChangelogBatch", "ChangelogMode", "RowKind", "SchemaChange", "Watermark"]
+__all__ = [
+    "MAX_WATERMARK",
+    "Barrier",
+    "ChangelogBatch",
+    "ChangelogMode",
+    "LeastWatermark",
+    "RowKind",
+    "SchemaChange",
+    "Watermark",
+]

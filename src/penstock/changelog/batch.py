@@ -50,3 +50,8 @@ class ChangelogBatch:
 
         kinds = None if self.kinds is None else self.kinds[mask]
         return ChangelogBatch(self.rows.filter(pa.array(mask)), kinds)
+
+    def slice(self, start: int, end: int) -> ChangelogBatch:
+        """The rows from `start` to before `end`."""
+        kinds = None if self.kinds is None else self.kinds[start:end]
+        return ChangelogBatch(self.rows.slice(start, end - start), kinds)

@@ -9,11 +9,45 @@ if TYPE_CHECKING:
     from penstock.types import Schema
 
 
+MAX_WATERMARK = (1 << 63) - 1
+"""The watermark of an input that has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """No row with a smaller rowtime follows. Milliseconds since the epoch."""
+    """No row with a smaller rowtime follows.
+
+    Args:
+        timestamp_ms: Milliseconds since the epoch.
+        idle: Nothing comes for now: others do not wait for this input.
+    """
 
     timestamp_ms: int
+    idle: bool = False
+
+
+class LeastWatermark:
+    """The watermark of several inputs together: the least of those that are not idle.
+
+    Args:
+        inputs: How many.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        self._of_inputs = [Watermark(-MAX_WATERMARK)] * inputs
+        self._last = Watermark(-MAX_WATERMARK)
+
+    def update(self, index: int, watermark: Watermark) -> Watermark | None:
+        """Take an input's watermark; that of all where it has changed."""
+        self._of_inputs[index] = watermark
+        busy = [mark.timestamp_ms for mark in self._of_inputs if not mark.idle]
+        # Where all are idle the furthest one counts: none of them holds it back.
+        reached = min(busy) if busy else max(m.timestamp_ms for m in self._of_inputs)
+        found = Watermark(max(reached, self._last.timestamp_ms), idle=not busy)
+        if found == self._last:
+            return None
+        self._last = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from penstock.changelog import LeastWatermark
 from penstock.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class Output(Protocol):
 
     def emit(self, batch: ChangelogBatch) -> None:
         """Hand a batch on. Empty batches are not handed on."""
+
+    def watermark(self, watermark: Watermark) -> None:
+        """Hand a watermark on, behind the batches before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,11 @@ class Operator:
         raise NotImplementedError
 
     def watermark(self, watermark: Watermark, out: Output) -> None:
-        """A watermark passes; operators without time ignore it."""
+        """A watermark passes; operators without time hand it on."""
+        out.watermark(watermark)
+
+    def tick(self, now_ms: int, out: Output) -> None:
+        """Time passes; called now and then."""
 
     def barrier(self, barrier: Barrier, out: Output) -> None:
         """An epoch ends; hand on everything that belongs to it."""
@@ -147,6 +155,15 @@ class Operator:
 class PairOperator(Operator):
     """Running form over two inputs."""
 
+    def __init__(self) -> None:
+        self._least = LeastWatermark(2)
+
     def process_side(self, side: int, batch: ChangelogBatch, out: Output) -> None:
         """Take a batch of an input, 0 left, 1 right; emit what follows from it."""
         raise NotImplementedError
+
+    def watermark_side(self, side: int, watermark: Watermark, out: Output) -> None:
+        """A watermark of an input comes; `watermark` gets that of both, where it grows."""
+        both = self._least.update(side, watermark)
+        if both is not None:
+            self.watermark(both, out)

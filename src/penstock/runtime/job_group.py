@@ -233,7 +233,13 @@ class JobGroup:
         if now - self._last_status_ms >= 100:
             self._last_status_ms = now
             self._refresh_status()
+            self._tick(now)
         return min(IDLE_WAIT_S, wait_ms / 1000)
+
+    def _tick(self, now_ms: int) -> None:
+        for pipeline in self._pipelines:
+            if pipeline.attached and pipeline.finished_epoch is None and self._stop is None:
+                pipeline.tick(now_ms)
 
     # Jobs
 
@@ -334,8 +340,7 @@ class JobGroup:
             self._states = self._sources.snapshot()
         for pipeline in self._pipelines:
             if pipeline in ended:
-                for edge in reversed(pipeline.operators):
-                    edge.operator.finish(edge.out)
+                pipeline.finish()
                 pipeline.finished_epoch = epoch
             pipeline.barrier(epoch)
         sinks = self._sinks.opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock.changelog import Barrier
+from penstock.changelog import MAX_WATERMARK, Barrier, LeastWatermark, Watermark
 from penstock.operators import OperatorContext
 from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode
 
@@ -47,6 +47,9 @@ class _ToOperator:
         if batch.num_rows:
             self.operator.process(batch, self.out)
 
+    def watermark(self, watermark: Watermark) -> None:
+        self.operator.watermark(watermark, self.out)
+
 
 class _ToSide:
     """An edge into one side of an operator over two inputs."""
@@ -60,6 +63,26 @@ class _ToSide:
         if batch.num_rows:
             self.operator.process_side(self.side, batch, self.out)
 
+    def watermark(self, watermark: Watermark) -> None:
+        self.operator.watermark_side(self.side, watermark, self.out)
+
+
+class _ToUnion:
+    """An edge from one of several inputs whose rows go one way."""
+
+    def __init__(self, least: LeastWatermark, index: int, out: Output) -> None:
+        self.least = least
+        self.index = index
+        self.out = out
+
+    def emit(self, batch: ChangelogBatch) -> None:
+        self.out.emit(batch)
+
+    def watermark(self, watermark: Watermark) -> None:
+        least = self.least.update(self.index, watermark)
+        if least is not None:
+            self.out.watermark(least)
+
 
 class _ToSink:
     """An edge into a writer."""
@@ -71,6 +94,9 @@ class _ToSink:
         if batch.num_rows:
             self.sink.rows += batch.num_rows
             self.sink.writer.write(batch)
+
+    def watermark(self, watermark: Watermark) -> None:
+        """Targets know no time."""
 
 
 @dataclass(slots=True)
@@ -118,8 +144,9 @@ class Pipeline:
                 self.operators.append(edge)
                 self._chain(node.input, edge, context)
             case UnionNode():
-                for child in node.inputs:
-                    self._chain(child, out, context)
+                least = LeastWatermark(len(node.inputs))
+                for index, child in enumerate(node.inputs):
+                    self._chain(child, _ToUnion(least, index, out), context)
             case PairNode():
                 pair = node.spec.create(context)
                 self.stateful[f"{self.prefix}{len(self.operators)}"] = (node.spec, pair)
@@ -131,6 +158,19 @@ class Pipeline:
         """A batch of one of the sources."""
         for out in self.inputs[source_id]:
             out.emit(batch)
+
+    def tick(self, now_ms: int) -> None:
+        """Time passes."""
+        for edge in reversed(self.operators):
+            edge.operator.tick(now_ms, edge.out)
+
+    def finish(self) -> None:
+        """All input has ended: sources first, operators learn that no time is left to come."""
+        for outs in self.inputs.values():
+            for out in outs:
+                out.watermark(Watermark(MAX_WATERMARK))
+        for edge in reversed(self.operators):
+            edge.operator.finish(edge.out)
 
     def barrier(self, epoch: int) -> None:
         """An epoch ends: operators hand on what belongs to it, sources first."""

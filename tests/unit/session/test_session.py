@@ -4,7 +4,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from penstock.changelog import ChangelogBatch
+from penstock.changelog import ChangelogBatch, Watermark
 from penstock.clock import SystemClock
 from penstock.connectors.base import RecoveredSink, SharedResources, SinkContext, SourceContext
 from penstock.errors import OptionError, SqlError, UnsupportedFeatureError, ValidationError
@@ -28,6 +28,9 @@ class FakeJob:
 class Collector:
     def __init__(self) -> None:
         self.batches: list[ChangelogBatch] = []
+
+    def watermark(self, watermark: Watermark) -> None:
+        raise NotImplementedError
 
     def emit(self, batch: ChangelogBatch) -> None:
         self.batches.append(batch)

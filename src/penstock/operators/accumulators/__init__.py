@@ -6,5 +6,6 @@ accumulator is fed rows without the NULLs its function skips.
 
 from penstock.operators.accumulators.base import Accumulator, AggregateCall, Rows
 from penstock.operators.accumulators.choice import accumulator_for
+from penstock.operators.accumulators.groups import GroupState
 
-__all__ = ["Accumulator", "AggregateCall", "Rows", "accumulator_for"]
+__all__ = ["Accumulator", "AggregateCall", "GroupState", "Rows", "accumulator_for"]

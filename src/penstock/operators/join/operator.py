@@ -73,6 +73,7 @@ class JoinOperator(PairOperator):
     """
 
     def __init__(self, spec: JoinSpec, context: OperatorContext) -> None:
+        super().__init__()
         self._spec = spec
         self._clock = context.clock
         self._zone = session_zone(context.settings.get("table.local-time-zone", ""))
@@ -111,7 +112,7 @@ class JoinOperator(PairOperator):
         for start, end in _cuts(asked, found.sizes, batch.num_rows):
             whole = end - start == batch.num_rows
             here = slice(*np.searchsorted(asked, (start, end)))
-            part = batch if whole else _sliced(batch, start, end)
+            part = batch if whole else batch.slice(start, end)
             self._join(
                 side,
                 part,
@@ -357,8 +358,3 @@ def _cuts(asked: Slots, sizes: Slots, rows: int) -> Iterator[tuple[int, int]]:
         end = max(int(np.searchsorted(ends, done + PAIRS_MAX, "right")), start + 1)
         yield start, end
         start = end
-
-
-def _sliced(batch: ChangelogBatch, start: int, end: int) -> ChangelogBatch:
-    kinds = None if batch.kinds is None else batch.kinds[start:end]
-    return ChangelogBatch(batch.rows.slice(start, end - start), kinds)

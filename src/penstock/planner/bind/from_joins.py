@@ -135,7 +135,7 @@ def _check_types(node: ast.Expression, scope: Scope) -> None:
         if sum(kind.root in _TEXTS for kind in kinds) == 1 and R.NULL not in {
             k.root for k in kinds
         }:
-            names = " and ".join(_calcite(kind) for kind in kinds)
+            names = " and ".join(calcite_name(kind) for kind in kinds)
             raise ValidationError(
                 f"implicit type conversion between {names} is not supported on join's condition"
                 " now",
@@ -144,7 +144,8 @@ def _check_types(node: ast.Expression, scope: Scope) -> None:
             )
 
 
-def _calcite(kind: DataType) -> str:
+def calcite_name(kind: DataType) -> str:
+    """A type as messages of Flink's validator name it."""
     text = kind.with_nullable(nullable=True).sql()
     return _NAMES.get(text, text)
 

@@ -7,21 +7,26 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from penstock.config import parse_duration_ms
-from penstock.errors import ValidationError
+from penstock.errors import Span, ValidationError
 from penstock.expressions import Expr, InputRef
 from penstock.operators.expand import ExpandSpec
 from penstock.operators.group_aggregate import GroupAggregateSpec
+from penstock.operators.window import WindowAggregateSpec
+from penstock.operators.window.assign import END, START
 from penstock.plan import TransformNode, node_changes
 from penstock.planner.bind.aggregates import GroupCalls, aggregates_in
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.names import unique
 from penstock.planner.relation import Relation, node_schema
+from penstock.planner.time_attributes import window_bound
 from penstock.sql import tree as ast
 from penstock.types import Column, Schema, TypeRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from penstock.operators.window import Windows, WindowSpec
+    from penstock.plan.physical import PlanNode
     from penstock.planner.bind.scope import Scope
 
 _SETS_MAX = 4096
@@ -147,6 +152,22 @@ def aggregated(relation: Relation, calls: GroupCalls, state: StateOptions) -> Re
     output += [Column(name, call.type) for name, call in results]
     names = unique([column.name for column in output])
     schema = Schema(tuple(Column(n, c.type) for n, c in zip(names, output, strict=True)))
+    window = _window(node, calls)
+    if window is not None:
+        _check_steps(window[0].windows, calls.keys[0][0].span)
+        window_spec = WindowAggregateSpec(
+            given,
+            schema,
+            keys,
+            window[1],
+            tuple(calls.calls),
+            window[0].windows,
+            zoned=window[0].time_type.root is TypeRoot.TIMESTAMP_LTZ,
+            retract=not node_changes(node).is_insert_only,
+        )
+        return Relation.over(
+            TransformNode(window_spec, node), names, (frozenset(range(len(keys))),)
+        )
     spec = GroupAggregateSpec(
         given,
         schema,
@@ -158,6 +179,36 @@ def aggregated(relation: Relation, calls: GroupCalls, state: StateOptions) -> Re
     )
     key = frozenset(range(len(keys)))
     return Relation.over(TransformNode(spec, node), names, (key,))
+
+
+def _check_steps(windows: Windows, span: Span) -> None:
+    """Windows can be aggregated only where they end together.
+
+    Raises:
+        ValidationError: They do not.
+    """
+    if windows.size % windows.step == 0:
+        return
+    names = ("size", "slide") if windows.kind == "HOP" else ("maxSize", "step")
+    end = "" if windows.kind == "HOP" else "."
+    raise ValidationError(
+        f"{windows.kind} table function based aggregate requires {names[0]} must be an integral"
+        f" multiple of {names[1]}, but got {names[0]} {windows.size} ms and {names[1]}"
+        f" {windows.step} ms{end}",
+        span,
+    )
+
+
+def _window(node: PlanNode, calls: GroupCalls) -> tuple[WindowSpec, int] | None:
+    """The window whose start and end are both keys of every set, and the place of the end."""
+    places: dict[str, tuple[WindowSpec, int]] = {}
+    for place in range(len(calls.keys)):
+        bound = window_bound(node, place)
+        if bound is not None and all(place in members for members in calls.sets):
+            places.setdefault(bound.name, (bound.spec, place))
+    if START not in places or END not in places:
+        return None
+    return places[END] if places[START][0] == places[END][0] else None
 
 
 def distinct(relation: Relation, state: StateOptions) -> Relation:

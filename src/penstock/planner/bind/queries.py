@@ -33,6 +33,7 @@ from penstock.planner.bind.scope import Scope, refused_column
 from penstock.planner.bind.sets import matching, union_all
 from penstock.planner.bind.subqueries import SubqueryJoins, asks_query, parts_of
 from penstock.planner.bind.tables import Scans
+from penstock.planner.bind.windows import KINDS, window_call, windowed, with_group_window
 from penstock.planner.bind.written_rows import WrittenRows
 from penstock.planner.relation import Relation, conjuncts
 from penstock.sql import tree as ast
@@ -98,6 +99,10 @@ class QueryBinder:
         if node.group_by is not None or node.having or any(True for _ in aggregates_in(parts)):
             if windows:
                 raise unsupported("OVER beside GROUP BY", windows[0])
+            by_window = with_group_window(node, relation)
+            if by_window is not None:
+                node, relation = by_window
+                scope = self._scope(relation)
             relation = self._grouped(node, relation, scope, state)
         else:
             if windows:
@@ -266,6 +271,12 @@ class QueryBinder:
                 return rows_of(self._joined(node), JoinState(state.ttl_ms, final=state.final))
             case ast.UnnestRef():
                 raise unsupported("UNNEST", node)
+            case ast.TableFunctionRef() if node.call.simple_name in KINDS:
+                call = window_call(node.call)
+                found = windowed(
+                    self.query(call.data), call.time, call.windows, node.call.simple_name
+                )
+                return aliased(found, node.alias, node.columns, node.span, ())
             case ast.TableFunctionRef():
                 raise unsupported(f"table function {node.call.simple_name}", node)
         raise unsupported("MATCH_RECOGNIZE", node)

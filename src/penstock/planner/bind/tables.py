@@ -16,6 +16,7 @@ from penstock.operators.changelog_normalize import ChangelogNormalizeSpec
 from penstock.plan import SourceNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
 from penstock.planner.bind.scope import Scope, ScopeColumn
+from penstock.planner.bind.watermarks import marked
 from penstock.planner.relation import Relation
 from penstock.sql import tree as ast
 from penstock.types import Column, Schema
@@ -139,7 +140,8 @@ class Scans:
                 table.span,
             )
             self._scans[key] = scan
-        return _table_relation(table, scan, parse_duration_ms(self.settings.get(TTL, "0")))
+        found = _table_relation(table, scan, parse_duration_ms(self.settings.get(TTL, "0")))
+        return marked(found, table, self.settings)
 
     def _descriptor(
         self,
