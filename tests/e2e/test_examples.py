@@ -28,6 +28,7 @@ RUN_HERE = {
     "quickstart.sql",
     "grouped.sql",
     "five_tables.sql",
+    "joined.sql",
     "shards.sql",
     "shop.sql",
 }
@@ -217,6 +218,31 @@ def test_the_shop_of_the_demo_is_equal_in_the_end(tmp_path: Path) -> None:
     assert verdict["versions_in_use"]
 
 
+def killed_while(
+    script: str,
+    query: str,
+    change: Callable[[], None],
+    target: Any,
+    cwd: Path,
+    env: dict[str, str],
+) -> None:
+    """Run a script and kill it once its target has moved, three times; the source changes on."""
+    for _ in range(3):
+        process = penstock("run", str(EXAMPLES / script), cwd=cwd, env=env)
+        deadline = time.monotonic() + 60
+        try:
+            seen = rows(target, query)
+            while rows(target, query) == seen:
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                for _ in range(10):
+                    change()
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.communicate()
+
+
 GROUPED = """SELECT status, COUNT(*), SUM(amount), MIN(amount), MAX(amount),
   COUNT(DISTINCT customer_id) FROM shop.orders WHERE status IS NOT NULL GROUP BY status"""
 
@@ -266,20 +292,9 @@ def test_a_grouped_result_outlives_kills(
 
     for _ in range(300):
         change()
-    for _ in range(3):
-        process = penstock("run", str(EXAMPLES / "grouped.sql"), cwd=tmp_path, env=servers)
-        deadline = time.monotonic() + 60
-        try:
-            seen = rows(target, "SELECT * FROM grouped.by_status")
-            while rows(target, "SELECT * FROM grouped.by_status") == seen:
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline
-                for _ in range(10):
-                    change()
-                time.sleep(0.02)
-        finally:
-            process.kill()
-            process.communicate()
+    killed_while(
+        "grouped.sql", "SELECT * FROM grouped.by_status", change, target, tmp_path, servers
+    )
     changed = False
 
     def done() -> bool:
@@ -296,3 +311,63 @@ def test_a_grouped_result_outlives_kills(
     run_until("grouped.sql", done, tmp_path, servers)
     assert changed
     assert len(rows(target, "SELECT * FROM grouped.by_status")) == 3
+
+
+JOINED = """SELECT o.id, c.name, c.level, o.amount FROM joined.orders o
+  LEFT JOIN joined.customers c ON o.customer_id = c.id"""
+
+
+def test_a_join_outlives_kills(
+    tmp_path: Path, servers: dict[str, str], source: Any, target: Any
+) -> None:
+    """Both tables change, customers go and come back, while the job is killed and restarted."""
+    source.execute("DROP DATABASE IF EXISTS joined")
+    source.execute("CREATE DATABASE joined")
+    source.execute(
+        "CREATE TABLE joined.orders (id BIGINT PRIMARY KEY, customer_id INT, amount DECIMAL(10, 2))"
+    )
+    source.execute(
+        "CREATE TABLE joined.customers (id INT PRIMARY KEY, name VARCHAR(20), level VARCHAR(9))"
+    )
+    target.execute("DROP DATABASE IF EXISTS joined")
+    target.execute("CREATE DATABASE joined")
+    target.execute(
+        "CREATE TABLE joined.orders (id BIGINT, customer VARCHAR(80), level VARCHAR(80),"
+        " amount DECIMAL(10, 2)) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)"
+    )
+    seed = random.Random(12)
+
+    def change() -> None:
+        customer, order = seed.randrange(8), seed.randrange(60)
+        customer_of, cents = seed.choice(["NULL", *range(10)]), seed.randrange(9999)
+        source.execute(
+            seed.choice(
+                [
+                    f"REPLACE INTO joined.orders VALUES ({order}, {customer_of}, {cents} / 100)",
+                    f"UPDATE joined.orders SET customer_id = {customer_of} WHERE id = {order}",
+                    f"DELETE FROM joined.orders WHERE id = {order}",
+                    f"REPLACE INTO joined.customers VALUES ({customer}, 'c{cents}', 'new')",
+                    f"UPDATE joined.customers SET level = 'gold' WHERE id = {customer}",
+                    f"DELETE FROM joined.customers WHERE id = {customer}",
+                ]
+            )
+        )
+
+    for _ in range(200):
+        change()
+    query = "SELECT * FROM joined.orders"
+    killed_while("joined.sql", query, change, target, tmp_path, servers)
+    rounds = 0
+
+    def done() -> bool:
+        nonlocal rounds
+        equal = rows(source, JOINED) == rows(target, query)
+        if equal and rounds < 2:
+            rounds += 1
+            for _ in range(100):
+                change()
+            return False
+        return equal
+
+    run_until("joined.sql", done, tmp_path, servers)
+    assert rounds == 2
