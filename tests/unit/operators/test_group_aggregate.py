@@ -11,6 +11,7 @@ import pytest
 from tests.conformance.streams import Change, Table, folded, planned, run, scripted
 
 from penstock.clock import SystemClock
+from penstock.errors import PenstockError
 from penstock.planner import physical_text
 from penstock.testing import ManualClock
 
@@ -163,6 +164,20 @@ def test_a_group_whose_time_is_up_starts_anew() -> None:
     assert [change for change, _ in found[0]] == ["+I", "+I"]
     _, found = run(given, insert, settings=settings, clock=Ticking(clock, 10))
     assert found[0][-1] == ("+U", ("x", 2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        ("STATE_TTL('t' = 'soon')", "invalid duration 'soon' in hint STATE_TTL"),
+        ("STATE_TTL('u' = '1 d')", "cannot match the name of input tables"),
+        ("BROADCAST(t)", "hint BROADCAST"),
+    ],
+)
+def test_hints_are_understood_or_refused(hint: str, message: str) -> None:
+    given = [Table("t", "k STRING"), Table("s", "k STRING, n BIGINT")]
+    with pytest.raises(PenstockError, match=message):
+        run(given, f"INSERT INTO s SELECT /*+ {hint} */ k, COUNT(*) FROM t GROUP BY k")
 
 
 class Ticking(SystemClock):

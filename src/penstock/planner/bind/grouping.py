@@ -68,11 +68,24 @@ def state_options(settings: Mapping[str, str], node: ast.Select | None) -> State
                     hint.span,
                     code="hint",
                 )
-            by_table[table.lower()] = parse_duration_ms(duration)
+            by_table[table.lower()] = _duration_ms(duration, hint)
     if by_table and node is not None and not isinstance(node.from_, ast.Join):
         ttl_ms = next(reversed(by_table.values()))
     final = settings.get("execution.runtime-mode", "").upper() == "BATCH"
     return StateOptions(ttl_ms, final, by_table)
+
+
+def _duration_ms(text: str, hint: ast.Hint) -> int:
+    try:
+        return parse_duration_ms(text)
+    except ValueError as error:
+        raise ValidationError(
+            f"invalid duration '{text}' in hint STATE_TTL",
+            hint.span,
+            code="hint",
+            detail=f"{error}.",
+            hint="Write it as '1 d', '12 h' or '30 min'.",
+        ) from error
 
 
 def _tables(node: ast.Relation | None) -> Iterator[str]:
