@@ -164,6 +164,7 @@ class JobGroup:
             for intent in self.store.intents()
             if intents_from <= intent[:2] and intent[0] < self.store.incarnation
         )
+        self._listed = manifest.committables if manifest else ()
         self._finished_before = set(manifest.finished) if manifest else set()
         self._durable_epoch = manifest.epoch if manifest else 0
         log.info(
@@ -264,9 +265,12 @@ class JobGroup:
         return pipeline.prefix.rstrip("/") in self._finished_before
 
     def _recovered(self, sink_id: str) -> RecoveredSink:
-        listed = [c for c in self._epochs.carried if c.sink_id == sink_id]
+        own = [c for c in self._epochs.carried if c.sink_id == sink_id]
+        others = [c for c in self._listed if c.sink_id != sink_id]
         return RecoveredSink(
-            tuple(Committable(c.sink_id, c.epoch, c.payload) for c in listed), self._intents
+            tuple(Committable(c.sink_id, c.epoch, c.payload) for c in own),
+            self._intents,
+            tuple(Committable(c.sink_id, c.epoch, c.payload) for c in others),
         )
 
     def _attach_opened(self) -> None:

@@ -238,7 +238,7 @@ def test_long_texts_and_many_rows_arrive_whole(client: Any) -> None:
 
 
 def test_the_version_is_given(client: Any) -> None:
-    assert rows(client, "SELECT current_version()") == [("3.5.2-penstock",)]
+    assert rows(client, "SELECT current_version()") == [("4.0.0-penstock",)]
     assert rows(client, "SELECT version(), database()") == [("8.0.33", "test")]
 
 

@@ -47,10 +47,12 @@ class RecoveredSink:
         committables: What the last manifest lists, in commit order.
         intents: (incarnation, epoch, attempt) that may have begun a transaction. Those whose
             label is not among `committables` must be aborted.
+        others: What the manifest lists for other sinks.
     """
 
     committables: tuple[Committable, ...] = ()
     intents: tuple[tuple[int, int, int], ...] = ()
+    others: tuple[Committable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

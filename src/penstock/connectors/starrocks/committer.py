@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from penstock.connectors.starrocks.changes import Chunk
 from penstock.connectors.starrocks.load_api import BACK_PRESSURE, LoadApi
-from penstock.connectors.starrocks.loader import check_rows
 from penstock.connectors.starrocks.outbox import Entry, EntryKind
+from penstock.connectors.starrocks.row_counts import check_rows
 from penstock.errors import ConnectorError
 from penstock.wire.stream_load import LoadState, Outcome
 
@@ -100,7 +100,7 @@ class Committer:
             return
         started = self._clock.monotonic()
         versions = 1
-        plain = entry.kind is not EntryKind.TRANSACTION
+        plain = entry.kind not in {EntryKind.TRANSACTION, EntryKind.TOGETHER}
         if entry.kind is EntryKind.MERGE:
             assert self._merge is not None
             versions = self._merge.load(entry)
@@ -112,6 +112,10 @@ class Committer:
         if plain:
             size = sum(segment.size_bytes for segment in entry.segments)
             self._metrics.flushed(entry.rows, size, took_s, took_s)
+        self.visible(took_s, versions)
+
+    def visible(self, took_s: float, versions: int = 1) -> None:
+        """Count what became visible, in how many versions, after so long."""
         self._gate.published(1000 * took_s / versions, versions)
         self._metrics.published(1000 * took_s)
         self._progress.last_commit_ms = self._clock.now_ms()
@@ -122,6 +126,7 @@ class Committer:
 
     def _commit_transaction(self, entry: Entry) -> None:
         self._wait_for_publishes()
+        api = self._api if entry.kind is EntryKind.TRANSACTION else self._api.together()
         label = entry.label
         headers = {}
         enough = None
@@ -139,7 +144,7 @@ class Committer:
             reason = ""
             try:
                 if ask:
-                    answer = self._api.commit(label, headers)
+                    answer = api.commit(label, headers)
                     if answer.outcome is Outcome.OK:
                         self._same(entry, answer.txn_id)
                         return

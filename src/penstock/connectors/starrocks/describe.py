@@ -45,6 +45,11 @@ def _transactions(sink: StarRocksSink) -> str:
         )
     if not sink.wants_transactions:
         return "none: plain Stream Loads, at least once"
+    if options.multi_table:
+        return (
+            f"one for all tables of {options.database} that ask for it, exactly once: loaded,"
+            " listed by a durable manifest, committed; where one table is refused, all wait"
+        )
     if options.semantic == "exactly-once":
         return (
             "two-phase, exactly once: one label per epoch, prepared, committed once the manifest"

@@ -24,12 +24,15 @@ class Labels:
     Args:
         options: Of the sink: `sink.label-prefix`.
         context: Of the writer.
-        path: The table's path in Flink.
+        path: The table's path in Flink, or what stands for several tables.
+        sink_id: The sink's, if not the writer's.
     """
 
-    def __init__(self, options: StarRocksOptions, context: SinkContext, path: str) -> None:
+    def __init__(
+        self, options: StarRocksOptions, context: SinkContext, path: str, sink_id: str = ""
+    ) -> None:
         prefix = options.label_prefix or re.sub(r"[^-A-Za-z0-9_]", "_", context.job_name)
-        sink = _hash(context.identity + context.sink_id)
+        sink = _hash(context.identity + (sink_id or context.sink_id))
         self._prefix = f"{prefix[:48] or 'penstock'}-{sink}-{_hash(path)}-0"
         self._incarnation = context.incarnation
         self._intend: Callable[[int, int], None] = context.intend

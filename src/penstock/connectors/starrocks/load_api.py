@@ -120,6 +120,7 @@ class LoadApi:
         clock: For waiting between polls.
         sanitize: Leave row data out of error logs.
         answered: Called with the answers of loads and prepares.
+        together: Transactions take rows of other tables too.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class LoadApi:
         *,
         sanitize: bool = False,
         answered: Callable[[LoadAnswer], None] = lambda _: None,
+        together: bool = False,
     ) -> None:
         self._http = http
         self._database = database
@@ -138,10 +140,18 @@ class LoadApi:
         self._clock = clock
         self._sanitize = sanitize
         self._answered = answered
+        self._together = together
         self._knows_states = True
 
     def through(self, http: HttpClient) -> LoadApi:
         """The same calls by another client."""
+        return self._as(http, together=self._together)
+
+    def together(self) -> LoadApi:
+        """The same calls in transactions that take rows of other tables too."""
+        return self._as(self._http, together=True)
+
+    def _as(self, http: HttpClient, *, together: bool) -> LoadApi:
         return LoadApi(
             http,
             self._database,
@@ -149,6 +159,7 @@ class LoadApi:
             self._clock,
             sanitize=self._sanitize,
             answered=self._answered,
+            together=together,
         )
 
     @property
@@ -297,6 +308,16 @@ class LoadApi:
             f'could not abort transaction "{label}" on {self.name}', retryable=True
         )
 
+    def roll_back(self, label: str) -> None:
+        """End a transaction that is not committed; whatever its state is known to be.
+
+        Raises:
+            ConnectorError: It stayed open, or StarRocks does not answer.
+        """
+        # One over several tables may be open without having a state yet. (StarRocks 4.0)
+        self._transaction("rollback", label, {})
+        self.settle(label)
+
     def error_log(self, url: str) -> str:
         """The first lines of an error log, or why there are none; empty without an address."""
         if not url.startswith(("http://", "https://")):
@@ -315,10 +336,15 @@ class LoadApi:
         return RowsRefusedError(message, self.name, label, answer, self.error_log(answer.error_url))
 
     def _address(self, label: str) -> dict[str, str]:
-        return {"label": label, "db": self._database, "table": self._table}
+        address = {"label": label, "db": self._database, "table": self._table}
+        return {**address, "transaction_type": "multi"} if self._together else address
 
     def _transaction(self, operation: str, label: str, headers: Mapping[str, str]) -> LoadAnswer:
-        headers = {**headers, **self._address(label)}
+        address = self._address(label)
+        if self._together:
+            # Such a transaction belongs to the database.
+            del address["table"]
+        headers = {**headers, **address}
         return self._answer(self._http.request("POST", transaction_path(operation), headers))
 
     def _answer(self, response: HttpResponse) -> LoadAnswer:

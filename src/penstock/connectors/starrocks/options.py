@@ -26,8 +26,6 @@ from penstock.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MULTI_TABLE = "transactions over several tables are not built; Flink SQL does not offer them"
-
 
 class StarRocksOptions(MergeCommitOptions):
     """Options of the `starrocks` connector as a sink."""
@@ -284,15 +282,15 @@ class StarRocksOptions(MergeCommitOptions):
         "sink.transaction.multi-table.enabled",
         boolean,
         False,
-        "One transaction over several tables.",
-        refused=_MULTI_TABLE,
+        "The tables of a database for which it is set become visible together, in one transaction"
+        " (StarRocks 4.0 and later).",
     )
-    multi_table_buffer = Option(
+    multi_table_bytes = Option(
         "sink.transaction.multi-table.buffer-size",
         integer,
         134_217_728,
-        "Its buffer.",
-        refused=_MULTI_TABLE,
+        "Bytes waiting for all tables of such a transaction that end an epoch.",
+        at_least(1),
     )
 
     def __init__(self, raw: Mapping[str, str]) -> None:
@@ -301,6 +299,43 @@ class StarRocksOptions(MergeCommitOptions):
             self._tell(note)
         if self.enable_merge_commit:
             self._check_delivery("merge commit")
+        if self.multi_table:
+            self._check_multi_table()
+        elif self.multi_table_bytes != StarRocksOptions.multi_table_bytes.default:
+            key = StarRocksOptions.multi_table_bytes.key
+            self._tell(f"option '{key}' has no effect here: tables become visible one by one")
+
+    def _check_multi_table(self) -> None:
+        """Refuse what transactions over several tables cannot have."""
+        key = StarRocksOptions.multi_table.key
+        others = (
+            (self.version == "v1", "'sink.version' = 'V1'", "V1 knows no transactions."),
+            (
+                self.enable_merge_commit,
+                f"'{StarRocksOptions.enable_merge_commit.key}'",
+                "Merged loads are no transactions of ours.",
+            ),
+            (
+                self.semantic == "at-least-once" and not self.use_transactions,
+                f"'{StarRocksOptions.use_transactions.key}' = 'false'",
+                "Tables become visible together in a transaction only.",
+            ),
+            (
+                bool(self.dead_letter_path),
+                f"'{StarRocksOptions.dead_letter_path.key}'",
+                "StarRocks prepares no transaction over several tables, so refused rows are known"
+                " only when it is too late to leave them out.",
+            ),
+        )
+        for given, what, why in others:
+            if given:
+                raise OptionError(
+                    f"'{key}' does not go with {what}",
+                    key=key,
+                    code="invalid-option",
+                    detail=why,
+                    hint="Remove one of the two options.",
+                )
 
     def _check_delivery(self, what: str) -> None:
         """Refuse guarantees the user demands and `what` cannot give."""

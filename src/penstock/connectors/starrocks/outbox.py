@@ -23,6 +23,7 @@ class EntryKind(Enum):
     """How an entry of a manifest reaches the target."""
 
     TRANSACTION = "transaction"
+    TOGETHER = "together"
     LOAD = "load"
     MERGE = "merge"
     NOTHING = "nothing"
@@ -34,7 +35,8 @@ class Entry:
     """A label and the segments whose rows it carries.
 
     Attributes:
-        kind: TRANSACTION: prepared in StarRocks. LOAD: to be sent by Stream Load once listed.
+        kind: TRANSACTION: prepared in StarRocks. TOGETHER: loaded with rows of other tables, to be
+            committed once listed. LOAD: to be sent by Stream Load once listed.
             MERGE: to be sent by merge commit once listed. NOTHING: all rows became dead letters.
         slot: The place it has among the open transactions of its database.
         intent_epoch: The epoch of its intent, None where nothing was begun for it.
@@ -238,6 +240,15 @@ class Outbox:
                 for index in range(segment.frame_count):
                     self._uncache(segment, index)
             self._acknowledged += entry.segments
+
+    def take_back(self, entry: Entry) -> None:
+        """The only entry was aborted: its rows wait again."""
+        with self.lock:
+            assert list(self.entries) == [entry]
+            self.entries.clear()
+            self._covered = 0
+            self._cursor = _Cursor()
+            self.waiting_bytes += sum(segment.size_bytes for segment in entry.segments)
 
     # Looking
 

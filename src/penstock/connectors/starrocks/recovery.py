@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 ON_UNKNOWN_KEY = "penstock.sink.on-unknown-label"
 CHOICES = ("fail", "reload", "skip")
+_LABELLED = {EntryKind.TRANSACTION, EntryKind.TOGETHER}
 _VISIBLE = {LoadState.COMMITTED, LoadState.VISIBLE}
 
 
@@ -74,9 +75,9 @@ class Recovery:
         listed = [_entry(payload, found) for payload in payloads]
         # Dead letters were on disk before the manifest: nothing is left to do about them.
         entries = [entry for entry in listed if entry.kind is not EntryKind.NOTHING]
-        known = {entry.label for entry in entries if entry.label}
         waiting = self._settle(entries)
-        self._abort(recovered, labels, known)
+        if self._options.abort_lingering:
+            abort_unlisted(self._api, recovered, labels)
         left_over = [segment for entry in waiting for segment in entry.segments]
         outbox.recover(left_over, [s for s in found.values() if s not in left_over])
         left = []
@@ -94,8 +95,12 @@ class Recovery:
 
     def _settle(self, entries: Sequence[Entry]) -> list[Entry]:
         """Commit transactions in order; what is left to load, the lost ones included."""
-        transactions = list(takewhile(lambda e: e.kind is EntryKind.TRANSACTION, entries))
+        transactions = list(takewhile(lambda e: e.kind in _LABELLED, entries))
         others = list(entries)[len(transactions) :]
+        for entry in entries:
+            # Nothing of several tables was prepared: what is not committed is loaded again.
+            if entry.kind is EntryKind.TOGETHER:
+                self._api.together().roll_back(entry.label)
         for entry in others:
             # Prepared behind something not sent yet, which must become visible first.
             if entry.kind is EntryKind.TRANSACTION:
@@ -152,14 +157,20 @@ class Recovery:
             first.segments = ()
         _LOG.warning("%s: its rows are loaded again (%s)", error.message, error.detail)
 
-    def _abort(self, recovered: RecoveredSink, labels: Labels, known: set[str]) -> None:
-        if not self._options.abort_lingering:
-            return
-        for intent in recovered.intents:
-            label = labels.name(*intent)
-            if label not in known:
-                # VISIBLE is in order here: its manifest entry left once it was acknowledged.
-                self._api.settle(label)
+
+def abort_unlisted(api: LoadApi, recovered: RecoveredSink, labels: Labels) -> None:
+    """Abort what earlier starts may have begun under these labels and no manifest lists.
+
+    Raises:
+        ConnectorError: StarRocks does not answer.
+    """
+    listed = (*recovered.committables, *recovered.others)
+    known = {committable.payload.get("label") for committable in listed}
+    for intent in recovered.intents:
+        label = labels.name(*intent)
+        if label not in known:
+            # VISIBLE is in order here: its manifest entry left once it was acknowledged.
+            api.settle(label)
 
 
 def _entry(payload: Mapping[str, Any], found: Mapping[str, Segment]) -> Entry:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.connectors.starrocks.attempt import Part
 from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.budget import TransactionSlots
 from penstock.connectors.starrocks.changes import ChangeRules
@@ -28,9 +29,10 @@ from penstock.connectors.starrocks.observer import ClusterObserver
 from penstock.connectors.starrocks.one_target import clash, share_key
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.recovery import CHOICES, ON_UNKNOWN_KEY, Recovery
-from penstock.connectors.starrocks.server_version import MERGE_COMMIT, demand
+from penstock.connectors.starrocks.server_version import MERGE_COMMIT, MULTI_TABLE, demand
 from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
+from penstock.connectors.starrocks.together import Together
 from penstock.connectors.starrocks.writer import StarRocksWriter
 from penstock.errors import OptionError, PenstockError, ValidationError
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from penstock.connectors.base import Clash, SinkContext, TableDescriptor
     from penstock.connectors.starrocks.committer import Progress
+    from penstock.connectors.starrocks.lane import Lane
     from penstock.connectors.starrocks.outbox import Outbox
     from penstock.types import Schema
 
@@ -58,6 +61,7 @@ class Link:
         committer: Commits them.
         recovery: Settles what an earlier start left.
         slots: Caps the open transactions of the database.
+        part: What the loader loads.
         close: Ends kept connections.
     """
 
@@ -71,6 +75,7 @@ class Link:
     committer: Committer
     recovery: Recovery
     slots: TransactionSlots
+    part: Part
     close: Callable[[], None]
 
 
@@ -165,6 +170,8 @@ class StarRocksSink:
         context: SinkContext,
         outbox: Outbox,
         progress: Progress,
+        lane: Lane,
+        together: Together | None,
         open_epoch: Callable[[], int],
     ) -> Link:
         """Check the target and build what a writer needs; blocks, on the pool.
@@ -174,6 +181,8 @@ class StarRocksSink:
             context: Of the writer.
             outbox: Where the loader takes rows from.
             progress: What the committer tells.
+            lane: Where the loader works.
+            together: The tables it becomes visible with.
             open_epoch: The epoch that is open, when asked.
 
         Raises:
@@ -194,6 +203,8 @@ class StarRocksSink:
         )
         try:
             transactions = transactions_at(api, options)
+            if together is not None:
+                together.settle(api)
         except PenstockError:
             http.close()
             raise
@@ -209,9 +220,12 @@ class StarRocksSink:
 
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
         aside = Aside(self._dead_letters(api, layout, context), api, bodies, options)
-        loader = Loader(
-            api, outbox, labels, bodies, options, context, slots, gate, metrics, open_epoch, aside
-        )
+        part = Part(api, outbox, bodies, aside, gate, metrics, committer)
+        if together is not None:
+            part = replace(part, api=api.together())
+            loader = together.loader
+        else:
+            loader = Loader([part], lane, labels, options, context, slots, open_epoch)
         recovery = Recovery(
             api, committer, options, keyed=bool(rules.keys), on_unknown=self._on_unknown
         )
@@ -226,6 +240,7 @@ class StarRocksSink:
             committer=committer,
             recovery=recovery,
             slots=slots,
+            part=part,
             close=close,
         )
 
@@ -261,6 +276,26 @@ class StarRocksSink:
         options = self.options
         return ("starrocks-transactions", options.load_url, options.database)
 
+    def together(self, context: SinkContext, open_epoch: Callable[[], int]) -> Together | None:
+        """The tables this one becomes visible with, where the user wants that; to be released."""
+        options = self.options
+        if not options.multi_table:
+            return None
+        slots = context.shared.acquire(self.slots_key, TransactionSlots)
+        return context.shared.acquire(
+            self._together_key(context), lambda: Together(options, context, slots, open_epoch)
+        )
+
+    def release_together(self, context: SinkContext) -> None:
+        """The other end of `together`."""
+        context.shared.release(self._together_key(context))
+        context.shared.release(self.slots_key)
+
+    def _together_key(self, context: SinkContext) -> Hashable:
+        options = self.options
+        place = (options.load_url, options.database, options.username)
+        return ("starrocks-together", place, context.incarnation)
+
     def shape(self, schema: Schema) -> tuple[Layout, ChangeRules]:
         """What is sent to the target as it is now; blocks.
 
@@ -273,6 +308,8 @@ class StarRocksSink:
         try:
             if options.enable_merge_commit:
                 demand(connection, StarRocksOptions.enable_merge_commit.key, MERGE_COMMIT)
+            if options.multi_table:
+                demand(connection, StarRocksOptions.multi_table.key, MULTI_TABLE)
             columns = read_columns(connection, options.database, options.table)
         finally:
             connection.close()

@@ -8,30 +8,35 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from penstock.connectors.base import Committable
+from penstock.connectors.starrocks import pace
 from penstock.connectors.starrocks.budget import MemoryBudget
 from penstock.connectors.starrocks.changes import make_chunk
 from penstock.connectors.starrocks.committer import Progress
 from penstock.connectors.starrocks.lane import Lane
 from penstock.connectors.starrocks.outbox import EntryKind, Outbox
+from penstock.connectors.starrocks.pace import Pace
 from penstock.connectors.starrocks.sink_metrics import SinkMetrics
+from penstock.connectors.starrocks.together import Member
 from penstock.errors import PenstockError
 from penstock.state import Spool, SpoolFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from penstock.changelog import ChangelogBatch
     from penstock.connectors.base import SinkContext
     from penstock.connectors.starrocks.observer import ClusterObserver
     from penstock.connectors.starrocks.outbox import Entry
     from penstock.connectors.starrocks.sink import Link, StarRocksSink
+    from penstock.connectors.starrocks.together import Together
     from penstock.state import Segment
     from penstock.types import Schema
 
@@ -89,11 +94,15 @@ class StarRocksWriter:
         self._barrier: _Barrier | None = None
         self._final = False
         self._slow = False
-        self._load_queued = False
+        self._together = sink.together(context, lambda: self._epoch)
+        self._member: Member | None = None
+        if self._together is not None:
+            self._together.announce()
         self._last_go_ms: int | None = None
         self._failure: BaseException | None = None
         self._disk_warning = ""
         self._closed = False
+        self._opening: Future[None] | None = None
         self._released: Future[None] | None = None
         self._metrics = SinkMetrics(context.metrics, options.histogram_window)
         self._rows = self._bytes = self._dropped = 0
@@ -102,11 +111,15 @@ class StarRocksWriter:
 
     def open(self) -> Future[None]:
         self._observer = self._sink.observer(self._context)
-        return self._loads.submit(self._open)
+        self._opening = self._loads.submit(self._open)
+        return self._opening
 
     def start(self, epoch: int) -> None:
         self._epoch = epoch
         self._outbox.start(epoch)
+        if self._together is not None:
+            self._member = Member(self._ready().part, self._waiting_pace)
+            self._together.join(self._member)
 
     def write(self, batch: ChangelogBatch) -> None:
         if batch.num_rows == 0:
@@ -124,7 +137,7 @@ class StarRocksWriter:
             link = self._ready()
             if link.transactions and link.loader.may_begin():
                 link.loader.early = True
-                self._load()
+                link.loader.start()
         self._metrics.offered(self._context.clock.monotonic() - started_s)
 
     @property
@@ -173,7 +186,7 @@ class StarRocksWriter:
             self._last_go_ms = now
             if link.transactions:
                 link.loader.through = epoch
-                self._load()
+                link.loader.start()
 
     def listed(self, epoch: int) -> tuple[Committable, ...] | None:
         self.check()
@@ -190,7 +203,10 @@ class StarRocksWriter:
 
     def commit(self, epoch: int) -> None:  # noqa: ARG002
         for entry in self._outbox.durable(self._now()):
-            self._commit_later(entry)
+            if entry.kind is not EntryKind.TOGETHER:
+                self._commit_later(entry)
+        if self._together is not None:
+            self._together.commit()
 
     @property
     def visible_epoch(self) -> int:
@@ -206,8 +222,14 @@ class StarRocksWriter:
         return None if self._link is None else self._link.loader.oldest_open_epoch
 
     def check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        failures = [self._failure]
+        if self._link is not None:
+            failures.append(self._link.loader.failure)
+        if self._together is not None:
+            failures.append(self._together.failure)
+        for failure in failures:
+            if failure is not None:
+                raise failure
 
     def status(self) -> dict[str, Any]:
         loader = self._link.loader if self._link else None
@@ -233,28 +255,53 @@ class StarRocksWriter:
         link = self._link
         if link is not None:
             link.committer.stop()
-            link.loader.stop()
-
-        def release() -> None:
-            self._outbox.release()
-            if link is None:
-                return
-            with contextlib.suppress(PenstockError):
-                link.loader.close(abort=abort)
-                for entry in list(self._outbox.entries):
-                    if abort and not entry.listed:
-                        link.api.settle(entry.label, within_s=5.0)
-                    link.slots.release(entry.slot)
-            self._context.shared.release(self._sink.slots_key)
-            link.close()
-
+            if abort or self._together is None:
+                link.loader.stop()
         if self._observer is not None:
             self._sink.release_observer(self._context, self._observer)
         self._context.shared.release(_BUDGET_KEY)
         self._budget.give(self._pending_bytes)
         self._pending, self._pending_bytes = [], 0
-        self._released = self._loads.submit(release)
+        release = partial(self._release, abort=abort)
+        if self._together is None:
+            self._released = self._loads.submit(release)
+        elif self._opening is None or self._opening.done():
+            self._released = self._together.on_lane(release)
+        else:
+            self._released = self._released_behind(self._opening, self._together, release)
         return self._released
+
+    def _released_behind(
+        self, opening: Future[None], together: Together, release: Callable[[], None]
+    ) -> Future[None]:
+        """Released once it is open, on the lane of the tables it goes with."""
+        released = Future[None]()
+
+        def leave(_: Future[None]) -> None:
+            together.on_lane(release).add_done_callback(lambda _: released.set_result(None))
+
+        opening.add_done_callback(leave)
+        return released
+
+    def _release(self, *, abort: bool) -> None:
+        """On the lane of the loader, once it has ended its step."""
+        self._outbox.release()
+        link = self._link
+        with contextlib.suppress(PenstockError):
+            if self._together is not None:
+                self._together.leave(self._member, abort=abort)
+            elif link is not None:
+                link.loader.leave(link.part, abort=abort)
+            for entry in list(self._outbox.entries if link is not None else ()):
+                assert link is not None
+                if abort and not entry.listed:
+                    link.part.api.settle(entry.label, within_s=5.0)
+                link.slots.release(entry.slot)
+        if self._together is not None:
+            self._sink.release_together(self._context)
+        if link is not None:
+            self._context.shared.release(self._sink.slots_key)
+            link.close()
 
     # Decisions
 
@@ -263,33 +310,50 @@ class StarRocksWriter:
         return min(_CHUNK_BYTES, self._options.chunk_limit)
 
     def _big(self) -> bool:
-        # Half, so that the next epoch can be filled while this one is prepared.
         waiting = self._pending_bytes + self._outbox.waiting_bytes
-        if waiting >= self._options.max_bytes // 2:
+        rows = 0
+        if self._max_rows is not None:
+            pending = sum(batch.num_rows for batch in self._pending)
+            rows = pending + self._outbox.waiting_rows
+        if pace.big(waiting, self._options.max_bytes, rows, self._max_rows):
             return True
-        if self._max_rows is None:
-            return False
-        pending = sum(batch.num_rows for batch in self._pending)
-        return pending + self._outbox.waiting_rows >= self._max_rows
+        together = self._together
+        # The bytes of all tables of a transaction count, of this one what is not spooled yet too.
+        return together is not None and pace.big(
+            self._pending_bytes + together.waiting_bytes, self._options.multi_table_bytes, 0, None
+        )
 
     def _may_go(self, now_ms: int, share: float) -> bool:
         link = self._link
-        if link is None or link.loader.resting(now_ms) or link.loader.through is not None:
+        if link is None:
             return False
-        if len(self._outbox.entries) >= (_LABELS_MAX if link.transactions else 1):
-            return False
-        if not self._due(now_ms, share):
+        if self._together is not None:
+            return self._together.may_go(self._epoch, share)
+        free = pace.may_go(
+            resting=link.loader.resting(now_ms),
+            loading=link.loader.through is not None,
+            unacknowledged=len(self._outbox.entries),
+            unacknowledged_max=_LABELS_MAX if link.transactions else 1,
+        )
+        if not (free and pace.due(self._pace(now_ms), share)):
             return False
         return not link.transactions or link.loader.may_begin()
 
-    def _due(self, now_ms: int, share: float) -> bool:
+    def _pace(self, now_ms: int) -> Pace:
         decision = self._gate.decide(now_ms)
-        if self._final or (self._big() and not decision.hold):
-            return True
-        if self._context.checkpoint_interval_ms is not None or self._last_go_ms is None:
-            return True
-        share = 1.0 if decision.stretched else share
-        return now_ms >= self._last_go_ms + share * decision.interval_ms
+        return Pace(
+            now_ms,
+            self._last_go_ms,
+            decision.interval_ms,
+            hold=decision.hold,
+            stretched=decision.stretched,
+            big=self._big(),
+            timed=self._context.checkpoint_interval_ms is not None,
+            final=self._final,
+        )
+
+    def _waiting_pace(self) -> Pace | None:
+        return self._pace(self._now()) if self._rows_wait else None
 
     def _decided(self, barrier: _Barrier) -> bool:
         """Whether the manifest need not wait any more for rows that go with the barrier."""
@@ -309,7 +373,7 @@ class StarRocksWriter:
         loader = self._ready().loader
         if loader.rest is not None and loader.through is not None and not loader.resting(now_ms):
             loader.through = self._epoch - 1
-            self._load()
+            loader.start()
 
     @property
     def _rows_wait(self) -> bool:
@@ -331,7 +395,13 @@ class StarRocksWriter:
 
     def _open(self) -> None:
         link = self._sink.connect(
-            self._schema, self._context, self._outbox, self.progress, lambda: self._epoch
+            self._schema,
+            self._context,
+            self._outbox,
+            self.progress,
+            self._loads,
+            self._together,
+            lambda: self._epoch,
         )
         self._link = link
         for entry in link.recovery.run(
@@ -363,13 +433,14 @@ class StarRocksWriter:
             self._outbox.add(segment, batch, written, keep=link.transactions)
         self._budget.give(size)
         if link.loader.through is not None or link.loader.early:
-            self._load()
+            link.loader.start()
 
     def _seal(self, epoch: int, segment: Segment | None) -> None:
         with self._outbox.lock:
             self._outbox.appended_through = epoch
-        if self._ready().loader.through is not None:
-            self._load()
+        loader = self._ready().loader
+        if loader.through is not None:
+            loader.start()
         if segment is not None:
             self._on_disk(segment.seal)
         with self._outbox.lock:
@@ -390,19 +461,6 @@ class StarRocksWriter:
             else:
                 self._disk_warning = ""
                 return result
-
-    def _load(self) -> None:
-        link = self._ready()
-        if self._load_queued:
-            return
-        self._load_queued = True
-
-        def work() -> None:
-            self._load_queued = False
-            self._guarded(link.loader.work)
-
-        with contextlib.suppress(RuntimeError):
-            self._loads.submit(work)
 
     def _commit_later(self, entry: Entry) -> None:
         link = self._ready()

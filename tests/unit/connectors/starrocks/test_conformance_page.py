@@ -17,6 +17,7 @@ FILES = {
     "merge": f"{_HERE}/test_merge_commit.py",
     "creation": f"{_HERE}/test_catalog_ddl.py",
     "catalog": "tests/e2e/test_catalogs.py",
+    "together": f"{_HERE}/test_together.py",
     "bodies": "tests/unit/formats/test_load_bodies.py",
     "wire": "tests/unit/wire/test_stream_load.py",
     "http": "tests/unit/clients/test_http.py",

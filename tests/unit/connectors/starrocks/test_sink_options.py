@@ -90,6 +90,7 @@ READ: dict[str, tuple[str, Any, dict[str, str]]] = {
     "sink.timestamp-ltz.zone": ("Asia/Shanghai", "Asia/Shanghai", {}),
     "sink.dead-letter.path": ("/d.jsonl", "/d.jsonl", {}),
     "sink.dead-letter.max-rows": ("5", 5, {"0": "at least 1"}),
+    "sink.transaction.multi-table.enabled": ("true", True, {"x": "true or false"}),
     "sink.ssl.ca-file": ("/ca.pem", "/ca.pem", {}),
     P + "format": ("JSON", "json", {"orc": "one of csv, json"}),
     P + "column_separator": (
@@ -144,6 +145,7 @@ NO_EFFECT = {
     P + "merge_commit_interval_ms": ("1000", "merge commit is off"),
     P + "merge_commit_parallel": ("2", "merge commit is off"),
     P + "merge_commit_async": ("false", "merge commit is off"),
+    "sink.transaction.multi-table.buffer-size": ("1000", "one by one"),
     M + "chunk.size": ("1000", "merge commit is off"),
     M + "max-concurrent-requests": ("0", "merge commit is off"),
     M + "http.thread.num": ("5", "merge commit is off"),
@@ -159,8 +161,6 @@ NO_EFFECT = {
 # Option -> a text that is refused, and a part of the reason.
 REFUSED = {
     "sink.blackhole": ("true", "connector 'blackhole'"),
-    "sink.transaction.multi-table.enabled": ("true", "several tables"),
-    "sink.transaction.multi-table.buffer-size": ("1", "several tables"),
     "scan.filter": ("a = 1", "pushed down"),
     "lookup.cache.ttl-ms": ("1", "not built"),
     P + "skip_header": ("1", "drop the first rows"),
@@ -395,3 +395,31 @@ def test_how_requests_of_merge_commit_are_cut(
 )
 def test_publish_timeout_has_upstreams_defaults(more: dict[str, str], enough: int) -> None:
     assert options(**more).enough_ms(StarRocksOptions.publish_timeout_ms) == enough
+
+
+MULTI = {"sink.transaction.multi-table.enabled": "true"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"sink.version": "V1"},
+        MERGE,
+        {
+            "sink.semantic": "at-least-once",
+            "sink.at-least-once.use-transaction-stream-load": "false",
+        },
+        {"sink.dead-letter.path": "/d.jsonl"},
+    ],
+    ids=["v1", "merge-commit", "plain", "dead-letters"],
+)
+def test_what_transactions_over_several_tables_do_not_go_with(more: dict[str, str]) -> None:
+    with pytest.raises(OptionError, match="does not go with"):
+        options(**MULTI, **more)
+
+
+def test_a_buffer_size_of_such_a_transaction() -> None:
+    found = options(**MULTI, **{"sink.transaction.multi-table.buffer-size": "1000"})
+    assert (found.multi_table_bytes, found.notes) == (1000, [])
+    with pytest.raises(OptionError, match="buffer-size"):
+        options(**MULTI, **{"sink.transaction.multi-table.buffer-size": "0"})

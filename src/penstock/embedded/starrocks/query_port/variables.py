@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-CURRENT_VERSION: Final = "3.5.2-penstock"
+CURRENT_VERSION: Final = "4.0.0-penstock"
 
 DEFAULT_VARIABLES: Final[dict[str, str]] = {
     "auto_increment_increment": "1",
@@ -46,7 +46,7 @@ DEFAULT_VARIABLES: Final[dict[str, str]] = {
     "tx_isolation": "REPEATABLE-READ",
     "tx_read_only": "0",
     "version": "8.0.33",
-    "version_comment": "Penstock embedded StarRocks version 3.5.2-penstock",
+    "version_comment": "Penstock embedded StarRocks version 4.0.0-penstock",
     "wait_timeout": "28800",
     "warning_count": "0",
     "error_count": "0",
