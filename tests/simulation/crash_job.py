@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from penstock.types import BIGINT, Column, Schema
 
 KEYED = Schema((Column("id", BIGINT.with_nullable(nullable=False)), Column("v", BIGINT)), ("id",))
 KEYLESS = Schema(KEYED.columns)
-ROWS = 60
+ROWS = 40
 KEYS = 7
 SETTINGS = {
     "restart-strategy.type": "none",
@@ -38,12 +39,18 @@ class Case:
         transactions: The server has them.
         crash: "manifest before", "manifest renamed" or "manifest after", and which one; or "".
         count: At the how-manieth such point.
+        options: Of the sink, besides.
+        settings: Of the session, besides.
+        failing: "rename" or "fsync": that call fails at manifest `count`, and the job by it.
     """
 
     keyed: bool
     transactions: bool
     crash: str = ""
     count: int = 1
+    options: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    failing: str = ""
 
 
 class ScriptedSource:
@@ -124,6 +131,7 @@ def run(case: Case, address: str, directory: Path) -> None:
     columns = [("id", "bigint", "PRI" if case.keyed else "DUP"), ("v", "bigint", "")]
     target.TargetConnection.query = lambda *_: columns  # type: ignore[method-assign]
     _crash_at(case)
+    _fail_at(case)
     schema = KEYED if case.keyed else KEYLESS
     options = {
         "connector": "starrocks",
@@ -134,14 +142,17 @@ def run(case: Case, address: str, directory: Path) -> None:
         "username": "root",
         "password": "",
         "sink.retry.interval-ms": "10",
+        **dict(case.options),
     }
     assert CONNECTOR.sink is not None
-    sink: Any = CONNECTOR.sink(TableDescriptor("c.d.t", schema, options))
+    sink: Any = CONNECTOR.sink(
+        TableDescriptor("c.d.t", schema, options, settings=dict(case.settings))
+    )
     source: Any = ScriptedSource(schema)
     plan = PhysicalPlan(
         "job", (SinkNode("s", "d.t", sink, schema, SourceNode("t", "t", source, schema)),)
     )
-    group = JobGroup(directory, SETTINGS)
+    group = JobGroup(directory, {**SETTINGS, **dict(case.settings)})
     job = group.submit(plan)
     group.seal()
     state = job.wait(30)
@@ -174,4 +185,28 @@ def _crash_at(case: Case) -> None:
         sync(store)
 
     CheckpointStore.write = counted  # type: ignore[method-assign, assignment]
+    CheckpointStore._sync_directory = synced  # type: ignore[method-assign, assignment]
+
+
+def _fail_at(case: Case) -> None:
+    """Let the disk refuse a manifest: its rename, or the sync of its folder behind that."""
+    if not case.failing:
+        return
+    seen = 0
+    rename, sync = Path.rename, CheckpointStore._sync_directory
+
+    def renamed(path: Path, target: Path) -> Path:
+        nonlocal seen
+        if target.name.startswith("manifest"):
+            seen += 1
+            if seen == case.count and case.failing == "rename":
+                raise OSError(errno.EIO, "injected")
+        return rename(path, target)
+
+    def synced(store: CheckpointStore) -> None:
+        if seen == case.count and case.failing == "fsync":
+            raise OSError(errno.EIO, "injected")
+        sync(store)
+
+    Path.rename = renamed  # type: ignore[method-assign, assignment]
     CheckpointStore._sync_directory = synced  # type: ignore[method-assign, assignment]

@@ -12,7 +12,9 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,9 +88,12 @@ class Rig:
                 state[key] = value
         return Counter(state.items())
 
-    def finish(self, case: Case) -> None:
-        """Start it again, without a crash, to its end; then everything is there once."""
-        again = Case(case.keyed, case.transactions)
+    def finish(self, case: Case, **changed: Any) -> None:
+        """Start it again, without a crash, to its end; then everything is there once.
+
+        `changed` is what the user has changed meanwhile.
+        """
+        again = replace(case, crash="", failing="", **changed)
         assert self.run(again) == 0
         assert self.found(keyed=case.keyed) == expected(keyed=case.keyed)
         left = {txn.state for txn in self.server.txns.values()} & {"PREPARE", "PREPARED"}
@@ -137,6 +142,111 @@ def test_labels_starrocks_forgot_meanwhile_are_loaded_again_by_key(rig: Rig) -> 
         del rig.server.txns[label]
     assert gone
     rig.finish(case)
+
+
+LEAST = (("sink.semantic", "at-least-once"),)
+TOGETHER = (("sink.transaction.multi-table.enabled", "true"),)
+GUARANTEES = pytest.mark.parametrize(
+    "options", [(), LEAST, TOGETHER], ids=["exactly-once", "at-least-once", "several-tables"]
+)
+MODELS = pytest.mark.parametrize("keyed", [True, False], ids=["primary", "duplicate"])
+Options = tuple[tuple[str, str], ...]
+
+
+@MODELS
+@pytest.mark.parametrize("options", [LEAST, TOGETHER], ids=["at-least-once", "several-tables"])
+@pytest.mark.parametrize(
+    "crash", ["begin after", "load after", "manifest before", "manifest renamed", "commit before",
+              "commit after"],
+)  # fmt: skip
+def test_other_guarantees_double_nothing_either(
+    rig: Rig, crash: str, options: Options, keyed: bool
+) -> None:
+    case = Case(keyed, transactions=True, crash=crash, count=2, options=options)
+    rig.run(case)
+    assert rig.killed, "the point was not reached"
+    rig.finish(case)
+
+
+@MODELS
+@GUARANTEES
+def test_starrocks_restarted_between_prepare_and_commit(
+    rig: Rig, options: Options, keyed: bool
+) -> None:
+    case = Case(keyed, transactions=True, crash="commit before", count=2, options=options)
+    rig.run(case)
+    # A restart keeps what was prepared and ends what was not.
+    open_before = 0
+    for txn in rig.server.txns.values():
+        open_before += txn.state in {"PREPARE", "PREPARED"}
+        txn.state = "ABORTED" if txn.state == "PREPARE" else txn.state
+    assert open_before
+    rig.finish(case)
+
+
+@MODELS
+@GUARANTEES
+def test_the_label_prefix_is_changed_after_a_crash(rig: Rig, options: Options, keyed: bool) -> None:
+    case = Case(keyed, transactions=True, crash="commit before", count=2, options=options)
+    rig.run(case)
+    rig.finish(case, options=(*options, ("sink.label-prefix", "another")))
+
+
+@MODELS
+@GUARANTEES
+def test_the_parallelism_is_changed_after_a_crash(rig: Rig, options: Options, keyed: bool) -> None:
+    case = Case(keyed, transactions=True, crash="commit before", count=2, options=options)
+    rig.run(case)
+    wider = (*options, ("sink.parallelism", "4"))
+    rig.finish(case, options=wider, settings=(("parallelism.default", "3"),))
+
+
+@MODELS
+@GUARANTEES
+@pytest.mark.parametrize("failing", ["rename", "fsync"])
+def test_the_disk_refuses_a_manifest(rig: Rig, options: Options, failing: str, keyed: bool) -> None:
+    case = Case(keyed, transactions=True, failing=failing, count=3, options=options)
+    assert rig.run(case) == 3, "the job did not stop"
+    rig.finish(case)
+
+
+@GUARANTEES
+def test_finished_labels_are_evicted_by_key(rig: Rig, options: Options) -> None:
+    case = Case(keyed=True, transactions=True, crash="commit after", count=2, options=options)
+    rig.run(case)
+    rig.server.forget_finished()
+    rig.finish(case)
+
+
+@pytest.mark.parametrize("options", [(), LEAST], ids=["exactly-once", "at-least-once"])
+def test_finished_labels_are_evicted_and_the_user_decides(rig: Rig, options: Options) -> None:
+    case = Case(keyed=False, transactions=True, crash="commit after", count=2, options=options)
+    rig.run(case)
+    rig.server.forget_finished()
+    stopped = replace(case, crash="")
+    assert rig.run(stopped) == 3, "rows could have been doubled without asking"
+    rig.finish(case, settings=(("penstock.sink.on-unknown-label", "skip"),))
+
+
+@MODELS
+@pytest.mark.parametrize("options", [(), LEAST], ids=["exactly-once", "at-least-once"])
+def test_a_second_job_writes_to_the_same_table(
+    rig: Rig, tmp_path: Path, options: Options, keyed: bool
+) -> None:
+    case = Case(keyed, transactions=True, crash="commit before", count=2, options=options)
+    other = PROCESSES.Process(
+        target=run, args=(replace(case, crash=""), rig.server.address, tmp_path / "other"),
+        daemon=True,
+    )  # fmt: skip
+    other.start()
+    rig.run(case)
+    again = replace(case, crash="")
+    assert rig.run(again) == 0
+    other.join(60)
+    assert other.exitcode == 0
+    times = 1 if keyed else 2
+    wanted = Counter({row: times * n for row, n in expected(keyed=keyed).items()})
+    assert rig.found(keyed=keyed) == wanted
 
 
 def test_a_crash_in_each_start_in_turn(rig: Rig) -> None:

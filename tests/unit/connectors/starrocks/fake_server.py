@@ -27,6 +27,7 @@ class Txn:
 class FakeStarRocks:
     def __init__(self) -> None:
         self.txns: dict[str, Txn] = {}
+        self.forgotten: list[Txn] = []
         self.calls: list[str] = []
         self.transactions = True
         self.lose_rows = 0
@@ -60,7 +61,13 @@ class FakeStarRocks:
             server.server_close()
 
     def visible(self) -> list[Any]:
-        return [r for t in self.txns.values() if t.state == "VISIBLE" for r in t.rows]
+        seen = [txn for txn in self.txns.values() if txn.state == "VISIBLE"]
+        return [row for txn in (*self.forgotten, *seen) for row in txn.rows]
+
+    def forget_finished(self) -> None:
+        """Evict the labels of what is visible, as StarRocks does in time; the rows stay."""
+        for label in [name for name, txn in self.txns.items() if txn.state == "VISIBLE"]:
+            self.forgotten.append(self.txns.pop(label))
 
     def fault(self, operation: str) -> Any:
         left = self.faults.get(operation)

@@ -90,6 +90,14 @@ def balances(side: str, number: int) -> ChangelogBatch:
     return ChangelogBatch(rows, np.array([RowKind.UPDATE_AFTER], np.int8))
 
 
+def final_balances(count: int) -> dict[int, int]:
+    """Each account of the taking side, once all transfers are done."""
+    return {
+        number % ACCOUNTS: int(balances("taking", number).rows.column(1)[0].as_py())
+        for number in range(count)
+    }
+
+
 class Ledger:
     """Two tables of an embedded StarRocks, the job that fills them, and a look at their sum."""
 
@@ -161,11 +169,7 @@ class Ledger:
     def check(self) -> None:
         """Both tables are complete, and their sum was zero whenever it was looked at."""
         self._end_watch()
-        final = {
-            account: abs(int(balances("taking", number).rows.column(1)[0].as_py()))
-            for number in range(self.count)
-            for account in [number % ACCOUNTS]
-        }
+        final = final_balances(self.count)
         assert dict(self.sql(f"SELECT id, v FROM {self.database}.taking")) == final
         assert dict(self.sql(f"SELECT id, -v FROM {self.database}.giving")) == final
         assert {total for total, _ in self.sums} == {0}
