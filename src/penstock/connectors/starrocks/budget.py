@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 64 << 20
 OPEN_TRANSACTIONS = 80
+# Of the frontend's limit; others load into the database too.
+_SHARE_PERCENT = 80
 
 
 class MemoryBudget:
@@ -66,9 +68,21 @@ class TransactionSlots:
 
     def __init__(self, count: int = OPEN_TRANSACTIONS) -> None:
         self.count = count
+        self._asked = False
         self._held: set[Hashable] = set()
         self._waiting: OrderedDict[Hashable, None] = OrderedDict()
         self._lock = threading.Lock()
+
+    def first_to_ask(self) -> bool:
+        """Whether nobody has asked the frontend for its limit yet; true once."""
+        with self._lock:
+            asked, self._asked = self._asked, True
+        return not asked
+
+    def cap(self, limit: int) -> None:
+        """The frontend lets that many transactions of the database run."""
+        with self._lock:
+            self.count = max(1, limit * _SHARE_PERCENT // 100)
 
     def acquire(self, holder: Hashable) -> bool:
         """Take a slot; false where none is free for this holder now: it is queued, ask again."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from penstock.formats.csv import parse_separator
 
+_NAME = re.compile(r"`([^`]+)`|([^`.\s]+)")
+_PATH = re.compile(rf"(?:{_NAME.pattern})(?:\.(?:{_NAME.pattern}))?")
 _LABEL_PREFIX = re.compile(r"[-_A-Za-z0-9]*")
 
 
@@ -67,6 +69,20 @@ def header_text(text: str) -> str:
         message = "expected a name without line ends: none can stand in the header of a load"
         raise ValueError(message)
     return text
+
+
+def table_path(text: str) -> tuple[str, ...]:
+    """`table` or `database.table`, each in back-ticks or not.
+
+    Examples:
+        >>> table_path("ops.dead"), table_path("`a.b`")
+        (('ops', 'dead'), ('a.b',))
+    """
+    found = tuple(quoted or plain for quoted, plain in _NAME.findall(text))
+    if not 1 <= len(found) <= 2 or not _PATH.fullmatch(text.strip()):
+        message = "expected `table` or `database.table`"
+        raise ValueError(message)
+    return found
 
 
 def separator(text: str) -> str:

@@ -13,7 +13,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -130,6 +130,50 @@ class Sieve:
         return _Verdict(answer.filtered_rows, tuple(log.splitlines()))
 
 
+class Letters(Protocol):
+    """Where refused rows go."""
+
+    count: int
+
+    def write(self, chunk: Chunk, bad: Sequence[BadRow]) -> None:
+        """Keep rows of a chunk, durably.
+
+        Raises:
+            ConnectorError, CheckpointError: They could not be kept.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A refused row and why.
+
+    Args:
+        id: Made of the row: the same when the row is refused again after a crash.
+        time_ms: When it was refused.
+        table: `database.table` it was meant for.
+        operation: `upsert` or `delete`.
+        reason: StarRocks' own.
+        row: Its fields, as JSON can hold them.
+    """
+
+    id: str
+    time_ms: int
+    table: str
+    operation: str
+    reason: str
+    row: dict[str, Any]
+
+    @classmethod
+    def of(cls, table: str, layout: Layout, chunk: Chunk, bad: BadRow, now_ms: int) -> Letter:
+        """The letter of a row of a chunk."""
+        values = [_value(column, bad.index) for column in chunk.columns]
+        fields = dict(zip(layout.names, values, strict=True))
+        operation = "delete" if fields.pop(OP, 0) == 1 else "upsert"
+        identity = json.dumps([table, operation, fields], ensure_ascii=False)
+        digest = hashlib.blake2s(identity.encode(), digest_size=8).hexdigest()
+        return cls(digest, now_ms, table, operation, bad.reason, fields)
+
+
 class DeadLetters:
     """A file of refused rows, one JSON object a line; each is on disk before its epoch ends.
 
@@ -155,7 +199,9 @@ class DeadLetters:
         Raises:
             CheckpointError: The file could not be written.
         """
-        lines = b"".join(self._line(chunk, row) for row in bad)
+        now_ms = self._clock.now_ms()
+        letters = [Letter.of(self._table, self._layout, chunk, row, now_ms) for row in bad]
+        lines = b"".join(_line(letter) for letter in letters)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -172,20 +218,17 @@ class DeadLetters:
             ) from error
         self.count += len(bad)
 
-    def _line(self, chunk: Chunk, bad: BadRow) -> bytes:
-        values = [_value(column, bad.index) for column in chunk.columns]
-        fields = dict(zip(self._layout.names, values, strict=True))
-        operation = "delete" if fields.pop(OP, 0) == 1 else "upsert"
-        identity = json.dumps([self._table, operation, fields], ensure_ascii=False)
-        line = {
-            "id": hashlib.blake2s(identity.encode(), digest_size=8).hexdigest(),
-            "time_ms": self._clock.now_ms(),
-            "table": self._table,
-            "op": operation,
-            "reason": bad.reason,
-            "row": fields,
-        }
-        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+def _line(letter: Letter) -> bytes:
+    line = {
+        "id": letter.id,
+        "time_ms": letter.time_ms,
+        "table": letter.table,
+        "op": letter.operation,
+        "reason": letter.reason,
+        "row": letter.row,
+    }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
 class Aside:
@@ -200,7 +243,7 @@ class Aside:
 
     def __init__(
         self,
-        letters: DeadLetters | None,
+        letters: Letters | None,
         api: LoadApi,
         bodies: Bodies,
         options: StarRocksOptions,

@@ -42,10 +42,10 @@ def transactions_at(api: LoadApi, options: StarRocksOptions) -> bool:
                 " 'sink.semantic' = 'at-least-once'.",
             )
         _LOG.warning("%s: rows are delivered at least once: %s", api.name, why)
-    if options.dead_letter_path:
+    if options.wants_dead_letters:
         raise OptionError(
-            "'sink.dead-letter.path' needs transactions",
-            key=StarRocksOptions.dead_letter_path.key,
+            f"'{options.dead_letter_key}' needs transactions",
+            key=options.dead_letter_key,
             code="no-transactions",
             detail=f"Refused rows are found by loads that are rolled back; but {why}.",
             hint="Give the address of a frontend of StarRocks 2.4 or later, or remove the option.",

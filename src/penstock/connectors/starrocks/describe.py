@@ -80,5 +80,6 @@ def _interval(sink: StarRocksSink) -> str:
 
 
 def _refused(sink: StarRocksSink) -> str:
-    path = sink.options.dead_letter_path
-    return f"go to {path}; the rest of their load arrives" if path else "fail the job"
+    options = sink.options
+    place = options.dead_letter_path or ".".join(options.dead_letter_table)
+    return f"go to {place}; the rest of their load arrives" if place else "fail the job"

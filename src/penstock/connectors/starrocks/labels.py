@@ -26,6 +26,9 @@ class Labels:
         context: Of the writer.
         path: The table's path in Flink, or what stands for several tables.
         sink_id: The sink's, if not the writer's.
+
+    Attributes:
+        prefix: What all of its labels begin with, up to the incarnation.
     """
 
     def __init__(
@@ -33,14 +36,14 @@ class Labels:
     ) -> None:
         prefix = options.label_prefix or re.sub(r"[^-A-Za-z0-9_]", "_", context.job_name)
         sink = _hash(context.identity + (sink_id or context.sink_id))
-        self._prefix = f"{prefix[:48] or 'penstock'}-{sink}-{_hash(path)}-0"
+        self.prefix = f"{prefix[:48] or 'penstock'}-{sink}-{_hash(path)}-0"
         self._incarnation = context.incarnation
         self._intend: Callable[[int, int], None] = context.intend
         self._last = (0, -1)
 
     def name(self, incarnation: int, epoch: int, attempt: int) -> str:
         """The label of an attempt."""
-        label = f"{self._prefix}-{incarnation}-{epoch}-{attempt}"
+        label = f"{self.prefix}-{incarnation}-{epoch}-{attempt}"
         assert LABEL.fullmatch(label)
         return label
 

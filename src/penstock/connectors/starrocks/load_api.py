@@ -75,7 +75,8 @@ class RowsRefusedError(DataError):
             code="rows-refused",
             detail="\n".join(facts),
             hint="Correct the values in the query, or widen the target's columns; with"
-            " 'sink.dead-letter.path' refused rows go to a file and the rest is loaded.",
+            " 'sink.dead-letter.path' refused rows go to a file, with 'sink.dead-letter.table' to a"
+            " table, and the rest is loaded.",
         )
 
 
@@ -146,6 +147,10 @@ class LoadApi:
     def through(self, http: HttpClient) -> LoadApi:
         """The same calls by another client."""
         return self._as(http, together=self._together)
+
+    def of_table(self, database: str, table: str) -> LoadApi:
+        """The same calls for another table."""
+        return LoadApi(self._http, database, table, self._clock, sanitize=self._sanitize)
 
     def together(self) -> LoadApi:
         """The same calls in transactions that take rows of other tables too."""

@@ -18,7 +18,13 @@ from penstock.connectors.starrocks.addresses import (
     jdbc_url,
     load_url,
 )
-from penstock.connectors.starrocks.checks import SupportedRange, Word, header_text, label_prefix
+from penstock.connectors.starrocks.checks import (
+    SupportedRange,
+    Word,
+    header_text,
+    label_prefix,
+    table_path,
+)
 from penstock.connectors.starrocks.merge_options import MergeCommitOptions
 from penstock.connectors.starrocks.properties import PREFIX
 from penstock.errors import OptionError
@@ -264,6 +270,13 @@ class StarRocksOptions(MergeCommitOptions):
         "",
         "File to which rows go that StarRocks refuses, as JSON lines; the rest is loaded.",
     )
+    dead_letter_table: Option[tuple[str, ...]] = Option(
+        "sink.dead-letter.table",
+        table_path,
+        (),
+        "Table of StarRocks, `table` or `database.table`, to which such rows go instead of a file;"
+        " made where it is missing.",
+    )
     dead_letter_rows = Option(
         "sink.dead-letter.max-rows",
         integer,
@@ -299,11 +312,31 @@ class StarRocksOptions(MergeCommitOptions):
             self._tell(note)
         if self.enable_merge_commit:
             self._check_delivery("merge commit")
+        if self.dead_letter_path and self.dead_letter_table:
+            raise OptionError(
+                f"'{StarRocksOptions.dead_letter_table.key}' does not go with"
+                f" '{StarRocksOptions.dead_letter_path.key}'",
+                key=StarRocksOptions.dead_letter_table.key,
+                code="invalid-option",
+                detail="Refused rows go to one place.",
+                hint="Remove one of the two options.",
+            )
         if self.multi_table:
             self._check_multi_table()
         elif self.multi_table_bytes != StarRocksOptions.multi_table_bytes.default:
             key = StarRocksOptions.multi_table_bytes.key
             self._tell(f"option '{key}' has no effect here: tables become visible one by one")
+
+    @property
+    def wants_dead_letters(self) -> bool:
+        """Whether refused rows are put aside."""
+        return bool(self.dead_letter_path or self.dead_letter_table)
+
+    @property
+    def dead_letter_key(self) -> str:
+        """The option that asks for it."""
+        asked = StarRocksOptions.dead_letter_table
+        return (asked if self.is_set(asked) else StarRocksOptions.dead_letter_path).key
 
     def _check_multi_table(self) -> None:
         """Refuse what transactions over several tables cannot have."""
@@ -321,8 +354,8 @@ class StarRocksOptions(MergeCommitOptions):
                 "Tables become visible together in a transaction only.",
             ),
             (
-                bool(self.dead_letter_path),
-                f"'{StarRocksOptions.dead_letter_path.key}'",
+                self.wants_dead_letters,
+                f"'{self.dead_letter_key}'",
                 "StarRocks prepares no transaction over several tables, so refused rows are known"
                 " only when it is too late to leave them out.",
             ),

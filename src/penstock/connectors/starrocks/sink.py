@@ -12,6 +12,7 @@ from penstock.connectors.starrocks.bodies import Bodies
 from penstock.connectors.starrocks.budget import TransactionSlots
 from penstock.connectors.starrocks.changes import ChangeRules
 from penstock.connectors.starrocks.committer import Committer
+from penstock.connectors.starrocks.dead_letter_table import DeadLetterTable, make_table
 from penstock.connectors.starrocks.dead_letters import Aside, DeadLetters
 from penstock.connectors.starrocks.delivery import transactions_at, wants_transactions
 from penstock.connectors.starrocks.gate import FlushGate, GateSettings
@@ -22,6 +23,7 @@ from penstock.connectors.starrocks.layout import (
     condition_of,
     make_layout,
 )
+from penstock.connectors.starrocks.leftovers import Leftovers, SinkNote
 from penstock.connectors.starrocks.load_api import LoadApi, load_client
 from penstock.connectors.starrocks.loader import Loader
 from penstock.connectors.starrocks.merge_commit import MergeCommit, Routes
@@ -34,16 +36,20 @@ from penstock.connectors.starrocks.sink_metrics import SinkMetrics
 from penstock.connectors.starrocks.target import TargetConnection, check_target, read_columns
 from penstock.connectors.starrocks.together import Together
 from penstock.connectors.starrocks.writer import StarRocksWriter
-from penstock.errors import OptionError, PenstockError, ValidationError
+from penstock.errors import ConnectorError, OptionError, PenstockError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from penstock.connectors.base import Clash, SinkContext, TableDescriptor
     from penstock.connectors.starrocks.committer import Progress
+    from penstock.connectors.starrocks.dead_letters import Letters
     from penstock.connectors.starrocks.lane import Lane
     from penstock.connectors.starrocks.outbox import Outbox
     from penstock.types import Schema
+
+# Columns: Key, AliasNames, Value, ... (StarRocks docs, ADMIN SHOW FRONTEND CONFIG)
+_RUNNING_MAX = "ADMIN SHOW FRONTEND CONFIG LIKE 'max_running_txn_num_per_db'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +209,28 @@ class StarRocksSink:
         )
         try:
             transactions = transactions_at(api, options)
+            labels = Labels(options, context, self.path)
+            self._sweep(api, labels, context)
+            letters = self._dead_letters(api, layout, context)
             if together is not None:
                 together.settle(api)
         except PenstockError:
             http.close()
             raise
         bodies = Bodies(options, layout, api.name)
-        labels = Labels(options, context, self.path)
         gate = self.gate(context)
         merge, routes = self._merge_commit(api, bodies, rules, context, metrics, progress)
         committer = Committer(api, bodies, options, context.clock, gate, progress, metrics, merge)
 
         def close() -> None:
+            context.shared.release(self._leftovers_key(context))
             http.close()
             routes.close()
 
         slots = context.shared.acquire(self.slots_key, TransactionSlots)
-        aside = Aside(self._dead_letters(api, layout, context), api, bodies, options)
+        if slots.first_to_ask() and (limit := self._running_max()) is not None:
+            slots.cap(limit)
+        aside = Aside(letters, api, bodies, options)
         part = Part(api, outbox, bodies, aside, gate, metrics, committer)
         if together is not None:
             part = replace(part, api=api.together())
@@ -264,11 +275,52 @@ class StarRocksSink:
             api, routes, bodies, options, rules, clock, gate, metrics, progress
         ), routes
 
-    def _dead_letters(
-        self, api: LoadApi, layout: Layout, context: SinkContext
-    ) -> DeadLetters | None:
-        path = self.options.dead_letter_path
-        return DeadLetters(Path(path), api.name, layout, context.clock) if path else None
+    def spool_folder(self, context: SinkContext) -> Path:
+        """Where the rows of a sink wait."""
+        return context.directory / "spool" / context.sink_id.replace("/", "_")
+
+    def _sweep(self, api: LoadApi, labels: Labels, context: SinkContext) -> None:
+        """Remove what sinks of earlier scripts left, and note what this one may leave."""
+        options = self.options
+        folder = self.spool_folder(context)
+        addresses = ";".join(str(endpoint) for endpoint in options.load_url)
+        place = (addresses, options.database, options.table)
+        note = SinkNote(context.sink_id, labels.prefix, *place)
+        note.keep(folder)
+        leftovers = context.shared.acquire(self._leftovers_key(context), Leftovers)
+        if options.abort_lingering:
+            leftovers.sweep(
+                folder.parent, note, context.incarnation, context.recovered, api.of_table
+            )
+
+    def _leftovers_key(self, context: SinkContext) -> Hashable:
+        return ("starrocks-leftovers", self.options.load_url, context.incarnation)
+
+    def _running_max(self) -> int | None:
+        """How many transactions of a database may run; None where the user may not ask."""
+        connection = TargetConnection(self.options)
+        try:
+            rows = connection.query(_RUNNING_MAX)
+            return int(rows[0][2]) if rows else None
+        except (ConnectorError, ValueError, IndexError):
+            return None
+        finally:
+            connection.close()
+
+    def _dead_letters(self, api: LoadApi, layout: Layout, context: SinkContext) -> Letters | None:
+        options = self.options
+        if options.dead_letter_path:
+            return DeadLetters(Path(options.dead_letter_path), api.name, layout, context.clock)
+        if not options.dead_letter_table:
+            return None
+        database, table = (options.database, *options.dead_letter_table)[-2:]
+        connection = TargetConnection(options)
+        try:
+            make_table(connection, database, table)
+        finally:
+            connection.close()
+        target = api.of_table(database, table)
+        return DeadLetterTable(target, api.name, layout, context.clock)
 
     @property
     def slots_key(self) -> Hashable:

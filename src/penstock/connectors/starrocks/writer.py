@@ -79,9 +79,7 @@ class StarRocksWriter:
         self._max_rows = options.max_rows if options.is_set(type(options).max_rows) else None
         self._budget = context.shared.acquire(_BUDGET_KEY, MemoryBudget)
         self._outbox = Outbox(self._budget)
-        self._spool = Spool(
-            context.directory / "spool" / context.sink_id.replace("/", "_"), context.incarnation
-        )
+        self._spool = Spool(sink.spool_folder(context), context.incarnation)
         self._disk = Lane(context.disk, context.wake)
         self._loads = Lane(context.executor, context.wake)
         self._commits = Lane(context.commits, context.wake)

@@ -132,3 +132,59 @@ def test_plain_loads_cannot_tell_bad_rows(table: TargetTable, tmp_path: Path) ->
     with pytest.raises(OptionError, match="needs transactions"):
         sink.__enter__()
     sink.__exit__()
+
+
+def test_dead_letters_go_to_a_table_and_can_be_replayed(table: TargetTable, tmp_path: Path) -> None:
+    table.sql("DROP TABLE IF EXISTS d.dead")
+    options = {"sink.dead-letter.table": "dead"}
+    with WholeSink(table, SCHEMA, tmp_path, **options) as sink:
+        sink.write([row(i, bad=i in {3, 7}) for i in range(10)])
+        sink.flush()
+        assert sink.writer.status()["dead_letters"] == 2
+    assert found(table) == [i for i in range(10) if i not in {3, 7}]
+    written = table.sql("SELECT source_table, op, reason, row_json FROM d.dead ORDER BY row_json")
+    assert [json.loads(line[3])["id"] for line in written] == [3, 7]
+    assert {(line[0], line[1]) for line in written} == {("d.t", "upsert")}
+    assert all("out of range" in line[2] for line in written)
+    table.sql(
+        "INSERT INTO d.t SELECT CAST(get_json_string(row_json, '$.id') AS INT),"
+        " substr(get_json_string(row_json, '$.name'), 1, 3), NULL FROM d.dead"
+        " WHERE source_table = 'd.t' AND op = 'upsert'"
+    )
+    assert found(table) == list(range(10))
+
+
+def test_a_letter_written_again_after_a_crash_is_there_once(
+    table: TargetTable, tmp_path: Path
+) -> None:
+    table.sql("DROP TABLE IF EXISTS d.dead")
+    for start in ("a", "b"):
+        folder = tmp_path / start
+        with WholeSink(table, SCHEMA, folder, **{"sink.dead-letter.table": "d.dead"}) as sink:
+            sink.write([row(3, bad=True), row(4)])
+            sink.flush()
+    assert table.sql("SELECT COUNT(*) FROM d.dead") == [(1,)]
+
+
+def test_a_table_of_dead_letters_that_does_not_answer_is_tried_again(
+    table: TargetTable, tmp_path: Path
+) -> None:
+    table.sql("DROP TABLE IF EXISTS d.dead")
+    with WholeSink(table, SCHEMA, tmp_path, **{"sink.dead-letter.table": "dead"}) as sink:
+        table.server.inject(Fault("stream_load", "drop", table="dead", times=2))
+        sink.write([row(3, bad=True), row(4)])
+        sink.flush()
+    assert table.sql("SELECT COUNT(*) FROM d.dead") == [(1,)]
+    assert found(table) == [4]
+
+
+def test_a_table_of_another_form_is_no_place_for_dead_letters(
+    table: TargetTable, tmp_path: Path
+) -> None:
+    table.sql("DROP TABLE IF EXISTS d.dead")
+    table.sql("CREATE TABLE d.dead (id INT) DUPLICATE KEY(id) DISTRIBUTED BY HASH(id)")
+    sink = WholeSink(table, SCHEMA, tmp_path, **{"sink.dead-letter.table": "dead"})
+    with pytest.raises(OptionError, match="no table of dead letters"):
+        sink.__enter__()
+    sink.__exit__()
+    table.sql("DROP TABLE d.dead")

@@ -89,6 +89,11 @@ READ: dict[str, tuple[str, Any, dict[str, str]]] = {
     "sink.publish-timeout.ms": ("0", 0, {"x": "number"}),
     "sink.timestamp-ltz.zone": ("Asia/Shanghai", "Asia/Shanghai", {}),
     "sink.dead-letter.path": ("/d.jsonl", "/d.jsonl", {}),
+    "sink.dead-letter.table": (
+        "ops.`dead rows`",
+        ("ops", "dead rows"),
+        {"a.b.c": "expected `table`"},
+    ),
     "sink.dead-letter.max-rows": ("5", 5, {"0": "at least 1"}),
     "sink.transaction.multi-table.enabled": ("true", True, {"x": "true or false"}),
     "sink.ssl.ca-file": ("/ca.pem", "/ca.pem", {}),
@@ -410,8 +415,9 @@ MULTI = {"sink.transaction.multi-table.enabled": "true"}
             "sink.at-least-once.use-transaction-stream-load": "false",
         },
         {"sink.dead-letter.path": "/d.jsonl"},
+        {"sink.dead-letter.table": "dead"},
     ],
-    ids=["v1", "merge-commit", "plain", "dead-letters"],
+    ids=["v1", "merge-commit", "plain", "dead-letters", "dead-letter-table"],
 )
 def test_what_transactions_over_several_tables_do_not_go_with(more: dict[str, str]) -> None:
     with pytest.raises(OptionError, match="does not go with"):
@@ -423,3 +429,8 @@ def test_a_buffer_size_of_such_a_transaction() -> None:
     assert (found.multi_table_bytes, found.notes) == (1000, [])
     with pytest.raises(OptionError, match="buffer-size"):
         options(**MULTI, **{"sink.transaction.multi-table.buffer-size": "0"})
+
+
+def test_dead_letters_go_to_one_place() -> None:
+    with pytest.raises(OptionError, match="does not go with"):
+        options(**{"sink.dead-letter.path": "/d.jsonl", "sink.dead-letter.table": "dead"})
