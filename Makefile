@@ -9,7 +9,7 @@ SEQUENCES ?= 1000
 SERVER ?=
 KIND ?=
 
-.PHONY: interop interop-rate install test check lint types unit test-servers demo bench refused fault gate model clean
+.PHONY: interop interop-rate accept-real fuzz oracle group-by install test check lint types unit test-servers demo bench refused fault gate model clean
 
 install: .venv/installed
 
@@ -67,6 +67,24 @@ interop: test-servers
 # Rows per CPU-second beside the real connector: benchmarks/results/connector.md; ten minutes.
 interop-rate: install
 	$(BIN)/python -m tests.interop.rate $(ARGS)
+
+# The suite of sink and source against any real cluster; makes its own database and drops it.
+# FE=host:port SR_USER=root PASSWORD=...; ARGS=--embedded runs it against the embedded server.
+accept-real: install
+	STARROCKS_PASSWORD='$(PASSWORD)' $(BIN)/python -m tests.accept_real \
+		$(if $(FE),--fe '$(FE)') --user '$(or $(SR_USER),root)' $(ARGS)
+
+# Mutated binlog bytes; make fuzz ARGS="--minutes 10 --seed 7".
+fuzz: install
+	$(BIN)/python -m tests.fuzz.binlog $(ARGS)
+
+# Records what real Flink answers to our own statements; needs Java 17. ARGS=--new: only missing ones.
+oracle: install
+	$(BIN)/python -m tests.conformance.record_streams $(ARGS)
+	$(BIN)/python -m tests.conformance.record_time $(ARGS)
+
+group-by: install
+	$(BIN)/python -m benchmarks.group_by $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
