@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks import datagen, encode, freshness, mysql
+from benchmarks import datagen, embedded, encode, freshness, mysql
 from benchmarks.decoder import decoder
 from benchmarks.harness import as_json
 
@@ -22,6 +22,7 @@ ALL: dict[str, Benchmark] = {
     "start": datagen.start,
     "blackhole": datagen.blackhole,
     "starrocks": datagen.starrocks,
+    "embedded": embedded.embedded,
     "encode": encode.encode,
     "mysql": mysql.snapshot_and_binlog,
     "wide": mysql.wide_rows,

@@ -63,6 +63,9 @@ def refusal(sql: Any, statement: str) -> str:
         ("ALTER TABLE t ADD ROLLUP r (id, b)", "ROLLUP r"),
         ("CREATE INDEX i ON t (b)", "INDEX i"),
         ("DROP INDEX i ON d.t", "INDEX i"),
+        ("CREATE DATABASE e PROPERTIES ('k' = 'v')", "property 'k' of a database"),
+        ("INSERT INTO t PROPERTIES ('strict_mode' = 'false') VALUES (1, 'x', 2)",
+         "property 'strict_mode' of INSERT"),
     ],
 )  # fmt: skip
 def test_a_clause_that_changes_no_answer_is_a_warning(
@@ -72,6 +75,15 @@ def test_a_clause_that_changes_no_answer_is_a_warning(
     wanted = ("Warning", "1105", f"{warning} has no effect in the embedded server")
     assert sql("SHOW WARNINGS") == [wanted]
     sql("SELECT 1")
+    assert sql("SHOW WARNINGS") == []
+
+
+def test_a_property_that_nobody_knows_is_a_warning(sql: Any) -> None:
+    sql("ALTER TABLE t SET ('replication_num' = '1', 'dynamic_partition.enable' = 'false')")
+    assert sql("SHOW WARNINGS") == []
+    sql("ALTER TABLE t SET ('replicaton_num' = '1')")
+    assert sql("SHOW WARNINGS") == [("Warning", "1105", "Unknown property 'replicaton_num'")]
+    sql("INSERT INTO t PROPERTIES ('strict_mode' = 'true') VALUES (1, 'x', 2)")
     assert sql("SHOW WARNINGS") == []
 
 

@@ -10,6 +10,7 @@ from penstock.embedded.starrocks.publish import default_sql
 from penstock.embedded.starrocks.query_port.ddl import parse_column, parse_properties, skip_clause
 from penstock.embedded.starrocks.query_port.definition import column_def, partition_named
 from penstock.embedded.starrocks.query_port.partition_clause import parse_partitions
+from penstock.embedded.starrocks.query_port.properties import check_properties
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.user_admin import alter_user
 from penstock.embedded.starrocks.query_port.variables import AlterJob
@@ -34,7 +35,9 @@ def alter(queries: Queries, cursor: Cursor) -> Done:
     place = queries.store.physical(present.db, present.name)
     table = copy.deepcopy(present)
     if cursor.accept("SET"):
-        table.properties.update(parse_properties(cursor))
+        given = parse_properties(cursor)
+        check_properties(queries, given)
+        table.properties.update(given)
         queries.store.alter_table(table, [])
         return Done()
     if cursor.accept("COMMENT"):

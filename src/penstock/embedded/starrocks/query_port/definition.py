@@ -10,6 +10,7 @@ from penstock.embedded.starrocks.model import ColumnDef, TableDef
 from penstock.embedded.starrocks.partitions import PartitionDef
 from penstock.embedded.starrocks.query_port.ddl import parse_create_table, parse_properties
 from penstock.embedded.starrocks.query_port.partition_clause import dynamic_partitions
+from penstock.embedded.starrocks.query_port.properties import check_properties
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.system_tables import moment
 from penstock.embedded.starrocks.query_port.type_names import starrocks_type
@@ -48,7 +49,8 @@ def create(queries: Queries, cursor: Cursor) -> Done:
         if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
         _, name = cursor.qualified()
         if cursor.accept("PROPERTIES"):
-            parse_properties(cursor)
+            for key in parse_properties(cursor):
+                queries.no_effect(f"property '{key}' of a database")
         if name.lower() == "information_schema":
             raise QueryError(f"Can't create database '{name}'; database exists", 1007)
         queries.store.create_database(name, if_not_exists=if_not_exists)
@@ -63,6 +65,7 @@ def create(queries: Queries, cursor: Cursor) -> Done:
     clause = parse_create_table(cursor)
     for what in clause.unused:
         queries.no_effect(what)
+    check_properties(queries, clause.properties)
     return _create_table(queries, clause)
 
 

@@ -13,6 +13,7 @@ from penstock.embedded.starrocks.dialect.failure import QueryError, analysis_err
 from penstock.embedded.starrocks.dialect.lexer import Cursor
 from penstock.embedded.starrocks.partitions import NO_PARTITION
 from penstock.embedded.starrocks.publish import Batch, default_sql, generated_sql
+from penstock.embedded.starrocks.query_port.ddl import parse_properties
 from penstock.embedded.starrocks.query_port.results import Done
 from penstock.embedded.starrocks.query_port.translate import parse
 from penstock.embedded.starrocks.scratch import partition_names
@@ -36,7 +37,7 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
         if cursor.accept("WITH", "LABEL"):
             label = cursor.name()
         elif cursor.accept("PROPERTIES"):
-            cursor.group()
+            _insert_properties(queries, parse_properties(cursor))
         elif cursor.peeks("(") and not cursor.peeks("(", "SELECT"):
             columns = [_loadable(table, name) for name in cursor.names()]
         else:
@@ -54,6 +55,13 @@ def insert(queries: Queries, cursor: Cursor) -> Done:
         source, columns = rows, table.loaded_columns
     count = insert_rows(queries, table, columns, source, label)
     return Done(count, f"{{'label':'{label}', 'status':'VISIBLE'}}")
+
+
+def _insert_properties(queries: Queries, given: dict[str, str]) -> None:
+    """An INSERT is strict here, and takes all rows or none."""
+    for key, value in given.items():
+        if (key.lower(), value.lower()) not in {("strict_mode", "true"), ("max_filter_ratio", "0")}:
+            queries.no_effect(f"property '{key}' of INSERT")
 
 
 def insert_rows(
