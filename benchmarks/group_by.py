@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from penstock.changelog import ChangelogBatch, RowKind
+from penstock.changelog import ChangelogBatch, RowKind, Watermark
 from penstock.operators import OperatorContext
 from penstock.operators.accumulators import AggregateCall
 from penstock.operators.group_aggregate import GroupAggregateSpec
@@ -41,6 +41,9 @@ class _Nowhere:
 
     def emit(self, batch: ChangelogBatch) -> None:
         self.rows += batch.num_rows
+
+    def watermark(self, watermark: Watermark) -> None:
+        """Nothing here has a time."""
 
 
 def operator(key: DataType, *, retract: bool) -> Operator:

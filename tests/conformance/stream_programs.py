@@ -41,7 +41,10 @@ def _compared(row: dict[str, Any]) -> str:
     schemas = {t["name"]: _schema(t) for t in (*row["sources"], *row["sinks"])}
     given = [_source(source, schemas[source["name"]]) for source in row["sources"]]
     given += [Table(name, ", ".join(sink["schema"])) for name, sink in sinks.items()]
-    for rows_each, restore in ((1, True), (1000, False)):
+    ways = [(1, True), (1000, False)]
+    if row["cls"].startswith("WindowJoin"):
+        del ways[1]  # Which rows are late depends on how those of both tables take turns.
+    for rows_each, restore in ways:
         plan, found = run(given, script, rows_each=rows_each, restore=restore, clock=ManualClock())
         for node, changes in zip(plan.sinks, found, strict=True):
             sink = sinks.get(node.table.rpartition(".")[2], row["sinks"][0])

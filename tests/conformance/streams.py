@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -219,12 +220,16 @@ def run(
         assert isinstance(source, ValuesSource)
         running.pipeline.emit(source_id, ChangelogBatch(source.rows))
     for part in range(max([len(t.changes) for t in given], default=0)):
+        fed = []
         for source_id, node in running.pipeline.sources.items():
             if source_id in written:
                 continue
             table = next(t for t in given if node.table.rpartition(".")[2] == t.name)
             changes = table.changes[part] if part < len(table.changes) else ()
-            for batch in batches(changes, rows_each):
+            fed.append([(source_id, batch) for batch in batches(changes, rows_each)])
+        # The tables take turns, as sources do.
+        for turn in zip_longest(*fed):
+            for source_id, batch in filter(None, turn):
                 running.feed(source_id, batch)
         if restore:
             running.save()

@@ -9,9 +9,9 @@ from penstock.expressions import InputRef
 from penstock.operators.calc import CalcSpec
 from penstock.operators.expand import ExpandSpec
 from penstock.operators.watermark import WatermarkSpec
-from penstock.operators.window import WindowAggregateSpec, WindowSpec
+from penstock.operators.window import WindowAggregateSpec, WindowJoinSpec, WindowSpec
 from penstock.operators.window.assign import END, START, TIME
-from penstock.plan import TransformNode, UnionNode
+from penstock.plan import PairNode, TransformNode, UnionNode
 
 if TYPE_CHECKING:
     from penstock.plan.physical import PlanNode
@@ -23,6 +23,9 @@ def is_rowtime(node: PlanNode, index: int) -> bool:
     """Whether a column says when its row happened, so that watermarks are about it."""
     if isinstance(node, UnionNode):
         return all(is_rowtime(child, index) for child in node.inputs)
+    if isinstance(node, PairNode) and isinstance(node.spec, WindowJoinSpec):
+        side, place = node.spec.origin(index)
+        return is_rowtime(node.inputs[side], place)
     if not isinstance(node, TransformNode):
         return False
     spec = node.spec
@@ -49,6 +52,9 @@ class Bound:
 
 def window_bound(node: PlanNode, index: int) -> Bound | None:
     """The bound of a window a column is; None for other columns."""
+    if isinstance(node, PairNode) and isinstance(node.spec, WindowJoinSpec):
+        side, place = node.spec.origin(index)
+        return window_bound(node.inputs[side], place)
     if not isinstance(node, TransformNode):
         return None
     spec = node.spec

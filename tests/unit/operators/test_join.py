@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from tests.conformance.streams import Change, Table, folded, run
 
@@ -257,7 +256,7 @@ def test_what_flink_refuses_is_refused_in_its_words(sql: str, message: str) -> N
 
 def test_not_in_is_aware_of_nulls() -> None:
     left = Table("l", LEFT, ((("+I", (1, 10, "a")), ("+I", (2, None, "b"))),))
-    right = Table("r", RIGHT, ((("+I", (1, 20, "c")),), (("+I", (2, None, "d")),)))
+    right = Table("r", RIGHT, ((), (("+I", (1, 20, "c")), ("+I", (2, None, "d")))))
     sql = "SELECT id FROM l WHERE k NOT IN (SELECT k FROM r)"
     _, found = run([left, right], sql)
     assert found[0] == [
@@ -266,8 +265,3 @@ def test_not_in_is_aware_of_nulls() -> None:
         ("-D", (2,)),
         ("-D", (1,)),
     ]
-
-
-def test_the_kinds_array_of_a_join_matches_its_rows() -> None:
-    _, found = run(_tables(3), "SELECT l.id FROM l JOIN r ON l.k = r.k", rows_each=16)
-    assert np.isin([kind for kind, _ in found[0]], ["+I", "-U", "+U", "-D"]).all()

@@ -145,3 +145,34 @@ def _expected(windows: Windows, time: int) -> set[tuple[int, int]]:
             steps = range(windows.step, windows.size + windows.step, windows.step)
             found |= {(start, start + min(step, windows.size)) for step in steps}
     return {(start, end) for start, end in found if start <= time < end}
+
+
+def test_rows_of_a_window_are_joined_when_it_has_passed_for_both_sides() -> None:
+    left = Table("l", COLUMNS, (_rows(1, 2, 6), _rows(20)))
+    right = Table("r", COLUMNS, (_rows(3, 9), _rows(31)))
+    windows = "(SELECT * FROM TABLE(TUMBLE(TABLE {}, DESCRIPTOR(ts), INTERVAL '5' SECOND)))"
+    sql = (
+        f"SELECT a.window_start, a.ts, b.ts FROM {windows.format('l')} a {{}} JOIN"
+        f" {windows.format('r')} b ON a.window_start = b.window_start"
+        " AND a.window_end = b.window_end AND a.id = b.id"
+    )
+    joined = (_at(0), _at(1), _at(3))
+    alone = [(_at(start), _at(at), None) for start, at in ((0, 2), (5, 6), (20, 20))]
+    wanted: dict[str, list[tuple[object, ...]]] = {"INNER": [joined], "LEFT": [joined, *alone]}
+    for kind, rows in wanted.items():
+        for restore in (False, True):
+            _, found = run([left, right], sql.format(kind), restore=restore)
+            assert found[0] == [("+I", row) for row in rows]
+
+
+def test_rows_are_late_for_a_join_once_both_sides_have_passed_their_window() -> None:
+    left = Table("l", COLUMNS, (_rows(1, 9),))
+    right = Table("r", COLUMNS, (_rows(9, 9, 2, 10),))
+    windows = "(SELECT * FROM TABLE(TUMBLE(TABLE {}, DESCRIPTOR(ts), INTERVAL '5' SECOND)))"
+    sql = (
+        f"SELECT a.id, b.id FROM {windows.format('l')} a FULL JOIN {windows.format('r')} b"
+        " ON a.window_start = b.window_start AND a.window_end = b.window_end"
+    )
+    _, found = run([left, right], sql)
+    assert ("+I", (0, None)) in found[0]
+    assert all(row[1] != 2 for _, row in found[0])

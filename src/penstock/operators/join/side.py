@@ -155,6 +155,21 @@ class JoinSide:
         slots = np.flatnonzero(alone)
         return np.repeat(slots, self.copies.data[slots])
 
+    def held(self) -> Slots:
+        """All rows."""
+        index = self.rows.index
+        return np.flatnonzero(index.live[: index.limit])
+
+    def withdraw(self, keys: Sequence[Any]) -> list[Any] | None:
+        """Take the rows of one key out, each as often as it is there; None where there are none."""
+        _, slots = self.pairs(self.find(keys, 1), 0)
+        if not len(slots):
+            return None
+        columns = self.take(np.repeat(slots, self.copies.data[slots]))
+        self._unlink(slots)
+        self.rows.remove(slots)
+        return columns
+
     def changes(self) -> pa.RecordBatch | None:
         """What changed since the last call."""
         return self.rows.changes()
@@ -164,8 +179,7 @@ class JoinSide:
         self.rows.load(batches)
         if self._members is None:
             return
-        index = self.rows.index
-        slots = np.flatnonzero(index.live[: index.limit])
+        slots = self.held()
         for start in range(0, len(slots), 1 << 16):
             part = slots[start : start + (1 << 16)]
             columns = self.take(part)

@@ -2,5 +2,6 @@
 
 from penstock.operators.window.aggregate import WindowAggregateSpec
 from penstock.operators.window.assign import Windows, WindowSpec
+from penstock.operators.window.join import WindowJoinSpec
 
-__all__ = ["WindowAggregateSpec", "WindowSpec", "Windows"]
+__all__ = ["WindowAggregateSpec", "WindowJoinSpec", "WindowSpec", "Windows"]

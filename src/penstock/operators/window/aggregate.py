@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from penstock.changelog import MAX_WATERMARK, ChangelogBatch, ChangelogMode, Watermark
+from penstock.changelog import ChangelogBatch, ChangelogMode, Watermark
 from penstock.clock import session_zone
 from penstock.operators.accumulators import AggregateCall, GroupState
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
 from penstock.operators.watermark import millis
 from penstock.operators.window.assign import Windows
-from penstock.state import KeyedTable
+from penstock.operators.window.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,20 +88,18 @@ class WindowAggregateOperator(Operator):
 
     def __init__(self, spec: WindowAggregateSpec, context: OperatorContext) -> None:
         self._spec = spec
-        self._zone = session_zone(context.settings.get("table.local-time-zone", ""))
+        zone = session_zone(context.settings.get("table.local-time-zone", ""))
         self._groups = GroupState(
             spec.given, spec.keys, spec.calls, retract=spec.retract, keeps_keys=True
         )
-        self._progress = KeyedTable([])
-        self._reached = self._progress.column("watermark_ms", np.int64, -MAX_WATERMARK)
-        self._slot = -1
+        self._progress = Progress(zone, zoned=spec.zoned)
         # Groups by the end of their window, as they came.
         self._waiting: dict[int, list[Slots]] | None = None
         self._arrow = pa.schema([pa.field(c.name, c.type.arrow()) for c in spec.output.columns])
 
     def process(self, batch: ChangelogBatch, out: Output) -> None:  # noqa: ARG002
         ends = millis(batch.rows.column(self._spec.keys[self._spec.end]))
-        passed = self._passed()
+        passed = self._progress.passed
         if passed is not None:
             late = ends <= passed
             if late.any():
@@ -118,13 +115,12 @@ class WindowAggregateOperator(Operator):
         _wait(waiting, groups[new], ends[firsts[new]])
 
     def watermark(self, watermark: Watermark, out: Output) -> None:
-        if watermark.timestamp_ms > self._watermark_ms:
-            self._watermark_ms = watermark.timestamp_ms
+        if self._progress.advance(watermark):
             self._fire(out)
         out.watermark(watermark)
 
     def tables(self) -> Mapping[str, StateTable]:
-        return {**self._groups.tables(), "progress": self._progress}
+        return {**self._groups.tables(), "progress": self._progress.table}
 
     def _pending(self) -> dict[int, list[Slots]]:
         """Groups by the end of their window; after a restart those that were restored."""
@@ -135,29 +131,8 @@ class WindowAggregateOperator(Operator):
                 _wait(self._waiting, slots, millis(self._groups.key(self._spec.end, slots)))
         return self._waiting
 
-    @property
-    def _watermark_ms(self) -> int:
-        if self._slot < 0:
-            self._slot = int(self._progress.slots([], 1)[0])
-        return int(self._reached.data[self._slot])
-
-    @_watermark_ms.setter
-    def _watermark_ms(self, value: int) -> None:
-        self._reached.data[self._slot] = value
-        self._progress.touch(np.array([self._slot]))
-
-    def _passed(self) -> int | None:
-        """The last end, a local time where windows are of local time, that has passed."""
-        reached = self._watermark_ms
-        if reached == -MAX_WATERMARK:
-            return None
-        if not self._spec.zoned or reached >= MAX_WATERMARK:
-            return min(reached + 1, MAX_WATERMARK)
-        instant = pa.array([reached * 1000], pa.timestamp("us", tz=self._zone))
-        return int(millis(pc.local_timestamp(instant))[0]) + 1
-
     def _fire(self, out: Output) -> None:
-        passed = self._passed()
+        passed = self._progress.passed
         if passed is None:
             return
         waiting = self._pending()

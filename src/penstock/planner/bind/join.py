@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 
 from penstock.expressions import Call, Expr, InputRef
 from penstock.operators.join import JoinKind, JoinSpec
-from penstock.plan import PairNode
+from penstock.operators.window import WindowJoinSpec
+from penstock.operators.window.assign import END, START
+from penstock.plan import PairNode, node_changes
 from penstock.planner.bind.names import unique
 from penstock.planner.bind.ranking import identity
 from penstock.planner.bind.scope import ScopeColumn
 from penstock.planner.relation import Relation, joined, node_schema
-from penstock.types import Column, Schema
+from penstock.planner.time_attributes import window_bound
+from penstock.types import Column, Schema, TypeRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from penstock.plan.physical import PlanNode
+    from penstock.planner.time_attributes import Bound
 
 _EQUAL, _SAME = "=", "IS NOT DISTINCT FROM"
 
@@ -115,7 +121,8 @@ def join(
         final=final,
     )
     names = spec.output.names
-    found = Relation.over(PairNode(spec, *nodes), names, _keys(spec, *rows))
+    node = PairNode(_by_window(spec, *nodes) or spec, *nodes)
+    found = Relation.over(node, names, _keys(spec, *rows))
     return _declared(found, kind, left, right, extra)
 
 
@@ -138,6 +145,24 @@ def _widened(expr: Expr, width: int, extra: int) -> Expr:
     if not expr.children:
         return expr
     return expr.with_children([_widened(child, width, extra) for child in expr.children])
+
+
+def _by_window(spec: JoinSpec, left: PlanNode, right: PlanNode) -> WindowJoinSpec | None:
+    """The join of rows in the same window, where the keys are bounds of windows of one kind."""
+    pairs: dict[str, tuple[int, int]] = {}
+    found: Bound | None = None
+    for a, b in spec.keys:
+        one, other = window_bound(left, a), window_bound(right, b)
+        if one is None or other is None or one.name != other.name:
+            continue
+        if one.spec.windows == other.spec.windows:
+            pairs[one.name], found = (a, b), one
+    if found is None or not {START, END} <= pairs.keys():
+        return None
+    if not (node_changes(left).is_insert_only and node_changes(right).is_insert_only):
+        return None
+    zoned = found.spec.time_type.root is TypeRoot.TIMESTAMP_LTZ
+    return WindowJoinSpec(spec, pairs[END], found.spec.windows, zoned=zoned)
 
 
 def _output(kind: JoinKind, left: Schema, right: Schema) -> Schema:
