@@ -80,7 +80,8 @@ def test_rows_arrive_by_merge_commit(
     with WholeSink(table, schema, tmp_path, **MERGE, **more, **{M + "chunk.size": "200"}) as sink:
         sink.write([(i, f"n{i}") for i in range(40)])
         sink.flush()
-    assert table.sql("SELECT COUNT(*), MIN(name), MAX(id) FROM d.t") == [(40, "n0", 39)]
+    # at least once: an answer that comes late has its request sent again
+    assert table.sql("SELECT COUNT(DISTINCT id), MIN(name), MAX(id) FROM d.t") == [(40, "n0", 39)]
     assert len(merged(table)) > before
     table.close()
 
