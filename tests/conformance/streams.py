@@ -19,6 +19,7 @@ from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.clock import SystemClock
 from penstock.connectors.base import Connector, ImmediateWriter, TableDescriptor, find_connector
 from penstock.connectors.blackhole import BlackholeOptions
+from penstock.operators import OperatorContext
 from penstock.plan import PhysicalPlan
 from penstock.planner.bind import tables
 from penstock.planner.physical.values import ValuesSource
@@ -156,7 +157,7 @@ class _Running:
     def start(self) -> None:
         """New operators, from what those before saved."""
         self.pipeline = Pipeline(Job(self.plan), "")
-        self.pipeline.build(self.plan, self._sink, self.clock)
+        self.pipeline.build(self.plan, self._sink, OperatorContext(self.plan.settings, self.clock))
         for place, (_, operator) in self.pipeline.stateful.items():
             for name, table in operator.tables().items():
                 if self.saved[place, name]:

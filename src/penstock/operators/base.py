@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.changelog import LeastWatermark
 from penstock.clock import Clock, SystemClock
+from penstock.errors import PenstockError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from penstock.changelog import Barrier, ChangelogBatch, ChangelogMode, Watermark
     from penstock.state import StateTable
@@ -29,10 +31,27 @@ class Output(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OperatorContext:
-    """What an operator may use: settings of the session, and time through the runtime."""
+    """What an operator may use: settings of the session, time, and calls that block elsewhere.
+
+    Args:
+        settings: Of the session.
+        clock: The door to time.
+        call: Runs something that blocks on a pool; `resume` is called once its result is there.
+    """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
+    call: Callable[[Callable[[], Any]], Future[Any]] = field(default_factory=lambda: at_once)
+
+
+def at_once(call: Callable[[], Any]) -> Future[Any]:
+    """A call made on the spot, for contexts without a pool."""
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except PenstockError as error:
+        future.set_exception(error)
+    return future
 
 
 class OperatorSpec(ABC):
@@ -150,6 +169,26 @@ class Operator:
         Loaded in this order.
         """
         return {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether rows wait here for an answer from outside; barriers and the end wait for them."""
+        return False
+
+    @property
+    def full(self) -> bool:
+        """Back-pressure: do not hand on more now."""
+        return False
+
+    def resume(self, out: Output) -> None:
+        """Answers may have come: emit what follows from them. Only called while `waiting`.
+
+        Raises:
+            PenstockError: A call failed for good.
+        """
+
+    def close(self) -> None:
+        """Release what is held outside. May be called twice."""
 
 
 class PairOperator(Operator):

@@ -76,6 +76,11 @@ def joined(parts: Sequence[Expr]) -> Expr:
     return found
 
 
+def is_proctime(expr: Expr) -> bool:
+    """Whether it is the processing time: it is read where it is used, whenever that is."""
+    return isinstance(expr, Call) and expr.function.name == "PROCTIME"
+
+
 def _without_number(node: PlanNode, used: set[int]) -> PlanNode:
     """The node without numbers of rows that nobody looks at: fewer changes."""
     if not isinstance(node, TransformNode) or not isinstance(node.spec, RankSpec):
@@ -118,6 +123,11 @@ class Relation:
     @property
     def scope(self) -> Scope:
         return Scope(self.columns, refused=self.refused)
+
+    def ref(self, index: int) -> InputRef:
+        """One of the output columns."""
+        column = self.columns[index]
+        return InputRef(index=index, name=column.name, type=column.type)
 
     def filter(self, condition: Expr) -> Relation:
         """The rows that satisfy a condition over the output columns."""
@@ -177,7 +187,7 @@ class Relation:
     def _movable(self, expr: Expr) -> bool:
         """Whether what it refers to may be evaluated in its place, perhaps more than once."""
         return all(
-            self.projections[ref.index].deterministic
+            self.projections[ref.index].deterministic or is_proctime(self.projections[ref.index])
             for ref in expr.walk()
             if isinstance(ref, InputRef)
         )

@@ -25,6 +25,7 @@ from penstock.connectors.base import (
 )
 from penstock.errors import CheckpointError, ConnectorError, InternalError, PenstockError
 from penstock.metrics import MetricGroup
+from penstock.operators import OperatorContext
 from penstock.runtime.epochs import EpochController
 from penstock.runtime.job import Job, JobState
 from penstock.runtime.memory import give_back_freed_memory
@@ -37,6 +38,7 @@ from penstock.runtime.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from penstock.plan import PhysicalPlan
@@ -255,11 +257,17 @@ class JobGroup:
         pipeline.build(
             job.plan,
             lambda i: self._sinks.sink_for(pipeline.prefix, job.plan, i, self._recovered),
-            self.clock,
+            OperatorContext(job.plan.settings, self.clock, self._call),
         )
         for operator_id, (spec, operator) in pipeline.stateful.items():
             self._operators.attach(operator_id, spec, operator)
         job.move(JobState.RUNNING)
+
+    def _call(self, call: Callable[[], Any]) -> Future[Any]:
+        """Make a call that blocks on the connector I/O pool; its end wakes the engine."""
+        future = self._pools.io.submit(call)
+        future.add_done_callback(lambda _: self._wake())
+        return future
 
     def _finished_before_restart(self, pipeline: Pipeline) -> bool:
         return pipeline.prefix.rstrip("/") in self._finished_before
@@ -305,6 +313,10 @@ class JobGroup:
     def _poll(self) -> float:
         if self._stop == "draining":
             return IDLE_WAIT_S * 1000
+        for pipeline in self._pipelines:
+            pipeline.resume()
+        if self._boundary_asked and self._sources.at_boundary() and self._waiting():
+            return IDLE_WAIT_S * 1000  # nothing more in, until what waits has got its answers
         routes = {source_id: p for p in self._pipelines for source_id in p.sources if p.attached}
         return self._sources.poll(routes, to_boundary=self._boundary_asked)
 
@@ -321,7 +333,7 @@ class JobGroup:
                 self._sources.request_boundary()
             self._boundary_asked = True
         # Nothing is polled while draining: readers stand where the last barrier found them.
-        if self._stop == "draining" or self._sources.at_boundary():
+        if self._stop == "draining" or (self._sources.at_boundary() and not self._waiting()):
             self._barrier([p for p in self._pipelines if p.finished_epoch is None])
 
     def _barrier_due(self) -> bool:
@@ -334,8 +346,11 @@ class JobGroup:
             return wanted or since >= self.interval_ms
         return wanted or since >= HEARTBEAT_MS
 
+    def _waiting(self) -> bool:
+        return any(pipeline.waiting for pipeline in self._pipelines)
+
     def _ended(self, pipeline: Pipeline) -> bool:
-        return pipeline.attached and self._sources.ended(pipeline)
+        return pipeline.attached and self._sources.ended(pipeline) and not pipeline.waiting
 
     def _barrier(self, open_pipelines: list[Pipeline]) -> None:
         epoch = self._epochs.open_epoch
@@ -382,6 +397,7 @@ class JobGroup:
         self._refresh_status()
         self._pipelines.remove(pipeline)
         self._operators.drop(pipeline.prefix)
+        pipeline.close()
         self._sources.detach(pipeline)
         self._sinks.keep(self._pipelines)
 
@@ -464,6 +480,8 @@ class JobGroup:
     def _release(self, *, abort: bool) -> None:
         self._sources.close()
         self._sinks.close(abort=abort)
+        for pipeline in self._pipelines:
+            pipeline.close()
         self._pipelines.clear()
         self._boundary_asked = False
 

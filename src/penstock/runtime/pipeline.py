@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.changelog import MAX_WATERMARK, Barrier, LeastWatermark, Watermark
-from penstock.operators import OperatorContext
+from penstock.operators import Operator
 from penstock.plan import PairNode, SourceNode, TransformNode, UnionNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.changelog import ChangelogBatch
-    from penstock.clock import Clock
     from penstock.connectors.base import SinkWriter
     from penstock.errors import Span
-    from penstock.operators import Operator, OperatorSpec, Output, PairOperator, PairSpec
+    from penstock.operators import OperatorContext, OperatorSpec, Output, PairOperator, PairSpec
     from penstock.plan.physical import PhysicalPlan, PlanNode
     from penstock.runtime.job import Job
 
@@ -109,6 +108,8 @@ class Pipeline:
         sinks: Its writers.
         inputs: Where batches of a source go.
         stateful: Operators by an id that is stable over restarts.
+        operators: All of them, sinks first.
+        waiters: Those that may wait for answers from outside.
         finished_epoch: The epoch that holds its last rows, once its sources have ended.
     """
 
@@ -119,18 +120,22 @@ class Pipeline:
     inputs: dict[str, list[Output]] = field(default_factory=dict)
     operators: list[_ToOperator] = field(default_factory=list)
     stateful: dict[str, tuple[OperatorSpec | PairSpec, Operator]] = field(default_factory=dict)
+    waiters: list[_ToOperator] = field(default_factory=list)
     attached: bool = False
     finished_epoch: int | None = None
 
     def build(
-        self, plan: PhysicalPlan, sink_of: Callable[[int], RunningSink], clock: Clock
+        self,
+        plan: PhysicalPlan,
+        sink_of: Callable[[int], RunningSink],
+        context: OperatorContext,
     ) -> None:
         """Chain the operators of every sink of the plan."""
         for index, node in enumerate(plan.sinks):
             sink = sink_of(index)
             if sink not in self.sinks:
                 self.sinks.append(sink)
-            self._chain(node.input, _ToSink(sink), OperatorContext(plan.settings, clock))
+            self._chain(node.input, _ToSink(sink), context)
 
     def _chain(self, node: PlanNode, out: Output, context: OperatorContext) -> None:
         match node:
@@ -142,6 +147,8 @@ class Pipeline:
                 edge = _ToOperator(node.spec.create(context), out)
                 self.stateful[f"{self.prefix}{len(self.operators)}"] = (node.spec, edge.operator)
                 self.operators.append(edge)
+                if type(edge.operator).resume is not Operator.resume:
+                    self.waiters.append(edge)
                 self._chain(node.input, edge, context)
             case UnionNode():
                 least = LeastWatermark(len(node.inputs))
@@ -178,13 +185,33 @@ class Pipeline:
             edge.operator.barrier(Barrier(epoch), edge.out)
 
     @property
+    def waiting(self) -> bool:
+        """Whether rows wait in an operator for an answer from outside."""
+        return any(edge.operator.waiting for edge in self.waiters)
+
+    def resume(self) -> None:
+        """Answers may have come: let the operators that wait go on, sources first.
+
+        Raises:
+            PenstockError: A call failed for good.
+        """
+        for edge in reversed(self.waiters):
+            if edge.operator.waiting:
+                edge.operator.resume(edge.out)
+
+    def close(self) -> None:
+        """Release what operators hold outside. May be called twice."""
+        for edge in self.operators:
+            edge.operator.close()
+
+    @property
     def visible_epoch(self) -> int:
         """The last epoch whose rows are visible in every target."""
         return min(sink.writer.visible_epoch for sink in self.sinks)
 
     @property
     def full(self) -> bool:
-        for sink in self.sinks:  # noqa: SIM110  half the time of a generator, many times a second
+        for sink in self.sinks:
             if sink.writer.full:
                 return True
-        return False
+        return any(edge.operator.full for edge in self.waiters)

@@ -8,6 +8,7 @@ from penstock.types.coercion import (
     decimal_result,
     is_castable,
     is_implicitly_castable,
+    keeps_values,
 )
 from penstock.types.data_type import (
     ARRAY,
@@ -82,6 +83,7 @@ __all__ = [
     "decimal_result",
     "is_castable",
     "is_implicitly_castable",
+    "keeps_values",
     "quote_identifier",
     "quote_identifiers",
     "quote_literal",

@@ -207,3 +207,27 @@ def is_castable(source: DataType, target: DataType) -> bool:
         theirs = (*target.children, *(f.type for f in target.fields))
         return len(ours) == len(theirs) and all(map(is_castable, ours, theirs))
     return False
+
+
+_DIGITS = {R.TINYINT: 3, R.SMALLINT: 5, R.INT: 10, R.BIGINT: 19}
+
+
+def keeps_values(source: DataType, target: DataType) -> bool:
+    """Whether a cast changes no value: widening, of exact numbers, texts and timestamps.
+
+    Examples:
+        >>> keeps_values(INT, BIGINT), keeps_values(BIGINT, INT), keeps_values(INT, DECIMAL(9, 0))
+        (True, False, False)
+    """
+    if source.root in STRINGS:
+        return target.root is R.VARCHAR and target.length >= source.length
+    if source.root is R.TIMESTAMP:
+        return target.root is R.TIMESTAMP and target.precision >= source.precision
+    exact = {*_DIGITS, R.DECIMAL}
+    if source.root not in exact or target.root not in exact:
+        return source.same_but_nullability(target)
+    if target.root is not R.DECIMAL:
+        return source.root is not R.DECIMAL and _DIGITS[target.root] >= _DIGITS[source.root]
+    scale = source.scale if source.root is R.DECIMAL else 0
+    whole = source.precision - scale if source.root is R.DECIMAL else _DIGITS[source.root]
+    return target.scale >= scale and target.precision - target.scale >= whole

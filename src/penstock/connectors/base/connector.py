@@ -51,6 +51,7 @@ class Connector:
         sink_mode_hint: What to do where a query's changes are not accepted.
         metadata: Readable metadata keys and their types.
         inspection: A look at what a source or sink of this connector stands on, for `check`.
+        lookup: Builds a table that is looked up by keys; a `KeyedTable` of the look-up join.
         read_options: The option set of a table that is read, where it is another.
         describe: What a source or sink reads or sends, for `explain`; touches no network, tells
             no secret.
@@ -69,4 +70,5 @@ class Connector:
     inspection: Callable[[Any], Inspection] | None = None
     describe: Callable[[Any], Mapping[str, str]] | None = None
     read_options: type[Options] | None = None
+    lookup: Callable[[TableDescriptor], Any] | None = None
     maker: Callable[[Mapping[str, str]], TableMaker] | None = None

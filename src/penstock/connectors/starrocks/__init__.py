@@ -16,7 +16,7 @@ from penstock.connectors.starrocks.describe import describe
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.preflight import StarRocksInspection
 from penstock.connectors.starrocks.read_options import StarRocksReadOptions
-from penstock.connectors.starrocks.read_table import source
+from penstock.connectors.starrocks.read_table import lookup, source
 from penstock.connectors.starrocks.sink import StarRocksSink
 
 
@@ -42,6 +42,7 @@ CONNECTOR = Connector(
     options=StarRocksOptions,
     read_options=StarRocksReadOptions,
     source=source,
+    lookup=lookup,
     sink=StarRocksSink.from_descriptor,
     sink_mode=_sink_mode,
     sink_mode_hint="Declare PRIMARY KEY (...) NOT ENFORCED over a PRIMARY KEY table of StarRocks,"

@@ -4,20 +4,34 @@ Source: flink-connector-starrocks, StarRocksSourceOptions. What tunes the Thrift
 has no effect: rows come over the MySQL protocol (docs/adr/0010).
 """
 
+# ruff: noqa: FBT003 - defaults of boolean options are plain booleans
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from penstock.config import REQUIRED, Option, Options, Secret
-from penstock.config.option import at_least, integer
+from penstock.config import REQUIRED, Option, Options, Secret, parse_duration_ms
+from penstock.config.option import OneOf, at_least, boolean, integer
 from penstock.connectors.starrocks.addresses import jdbc_url
 from penstock.connectors.starrocks.options import StarRocksOptions
+from penstock.state.row_cache import CachePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NO_BACKENDS = "rows come from a frontend over the MySQL protocol, no backend is asked"
 _IN_SQL = "name columns and conditions in the query; both are pushed down"
+
+DEFAULT_CACHE_ROWS = 100_000
+
+
+def cache_time(text: str) -> int:
+    """A duration, or milliseconds.
+
+    Examples:
+        >>> cache_time("5000"), cache_time("10 s")
+        (5000, 10000)
+    """
+    return int(text) if text.strip().isdigit() else parse_duration_ms(text)
 
 
 class StarRocksReadOptions(Options):
@@ -98,13 +112,65 @@ class StarRocksReadOptions(Options):
     )
     ca_file = StarRocksOptions.ca_file
     ltz_zone = StarRocksOptions.ltz_zone
-    refused_prefixes: ClassVar[Mapping[str, str]] = {"lookup.": "look-up joins are not built"}
+    lookup_cache = Option(
+        "lookup.cache",
+        OneOf(("none", "partial")),
+        "partial",
+        "Whether looked-up rows are kept.",
+    )
+    lookup_max_rows = Option(
+        "lookup.partial-cache.max-rows",
+        integer,
+        -1,
+        "Most rows kept, the least lately used go first; -1 for 100000.",
+        at_least(-1),
+        aliases=("lookup.cache.max-rows",),
+    )
+    lookup_after_write_ms = Option(
+        "lookup.partial-cache.expire-after-write",
+        cache_time,
+        5000,
+        "Age at which a row is looked up again; upstream's old name counts milliseconds.",
+        at_least(0),
+        aliases=("lookup.cache.ttl-ms",),
+    )
+    lookup_after_access_ms = Option(
+        "lookup.partial-cache.expire-after-access",
+        cache_time,
+        None,
+        "Time without use after which a row goes.",
+    )
+    lookup_keep_missing = Option(
+        "lookup.partial-cache.cache-missing-key",
+        boolean,
+        True,
+        "Whether it is kept too that a key has no row.",
+    )
+    lookup_max_retries = Option(
+        "lookup.max-retries",
+        integer,
+        1,
+        "Further attempts of a look-up that broke.",
+        at_least(0),
+    )
     also: ClassVar[tuple[type[Options], ...]] = (StarRocksOptions,)
 
     def __init__(self, raw: Mapping[str, str]) -> None:
         super().__init__(raw)
         for note in self.jdbc_url.notes:
             self._tell(note)
+
+    @property
+    def cache(self) -> CachePolicy | None:
+        """How looked-up rows are kept; None for not at all."""
+        if self.lookup_cache == "none" or not self.lookup_max_rows:
+            return None
+        return CachePolicy(
+            DEFAULT_CACHE_ROWS if self.lookup_max_rows < 0 else self.lookup_max_rows,
+            self.lookup_after_write_ms,
+            self.lookup_after_access_ms,
+            self.lookup_keep_missing,
+        )
 
 
 StarRocksOptions.also = (StarRocksReadOptions,)

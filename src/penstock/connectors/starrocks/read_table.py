@@ -10,6 +10,7 @@ from penstock.connectors.base.sql_table import (
     Dialect,
     ReadColumn,
     ServerAddress,
+    SqlLookupTable,
     SqlTableSource,
 )
 from penstock.connectors.starrocks.options import ltz_zone
@@ -23,6 +24,7 @@ from penstock.connectors.starrocks.read_types import (
 )
 from penstock.connectors.starrocks.types import base_type
 from penstock.errors import ValidationError, nearest
+from penstock.types import quote_identifier, quote_literal, quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,7 @@ _COLUMNS = (
 def _text(value: str) -> str | None:
     if "\0" in value:
         return None
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    return quote_literal(value.replace("\\", "\\\\"))
 
 
 STARROCKS = Dialect(_text, lambda name: (f"({name} = true)", f"({name} = false)"))
@@ -100,8 +102,7 @@ class StarRocksReadTable:
 
     @property
     def quoted(self) -> str:
-        quote = STARROCKS.identifier
-        return f"{quote(self.options.database)}.{quote(self.options.table)}"
+        return quote_path((self.options.database, self.options.table))
 
     @property
     def attempts(self) -> int:
@@ -151,7 +152,7 @@ class StarRocksReadTable:
             raise self._misfit(column, kind)
         return ReadColumn(
             name,
-            STARROCKS.identifier(name),
+            quote_identifier(name),
             decoder(column.type, self.zone, self.path, column.name),
             comparison(column.type, kind),
         )
@@ -183,3 +184,14 @@ def source(table: TableDescriptor) -> SqlTableSource:
         OptionError: An option is wrong.
     """
     return SqlTableSource(StarRocksReadTable.from_descriptor(table), table.schema, table.schema)
+
+
+def lookup(table: TableDescriptor) -> SqlLookupTable:
+    """The table as it is looked up.
+
+    Raises:
+        OptionError: An option is wrong.
+    """
+    made = StarRocksReadTable.from_descriptor(table)
+    options = made.options
+    return SqlLookupTable(made, table.schema, options.cache, 1 + options.lookup_max_retries)

@@ -58,6 +58,8 @@ def state_options(settings: Mapping[str, str], node: ast.Select | None) -> State
     names = {name.lower() for name in _tables(node.from_)} if node else set()
     by_table: dict[str, int] = {}
     for hint in node.hints if node else ():
+        if hint.name.upper() == "LOOKUP":
+            continue
         if hint.name.upper() != "STATE_TTL":
             raise unsupported(f"hint {hint.name}", hint)
         for table, duration in hint.options:

@@ -20,6 +20,8 @@ from penstock.planner.bind.grouping import (
     state_options,
 )
 from penstock.planner.bind.join_tree import Joined, JoinState, JoinTree, kept_rows, rows_of
+from penstock.planner.bind.lookup_hint import LookupHint, read_lookup_hint
+from penstock.planner.bind.lookup_join import bind_lookup_join
 from penstock.planner.bind.names import aliased, unique
 from penstock.planner.bind.ranking import (
     filtered,
@@ -64,6 +66,7 @@ class QueryBinder:
     _written: WrittenRows = field(init=False)
     _common: list[dict[str, Relation]] = field(default_factory=list)
     _views: list[TablePath] = field(default_factory=list)
+    _hints: list[LookupHint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._scans = Scans(self.settings, self.notes)
@@ -116,7 +119,7 @@ class QueryBinder:
 
     def _rows(self, node: ast.Select, state: StateOptions) -> tuple[Relation, Scope]:
         """The rows of FROM that satisfy WHERE, and the scope of the select list."""
-        tree = self._joined(node.from_) if node.from_ is not None else self._written.nothing()
+        tree = self._from(node)
         for call in aggregates_in(node.where):
             raise ValidationError("Aggregate expression is illegal in WHERE clause", call.span)
         scope = Scope(tree.columns, self.catalog.current_database, tree.refused)
@@ -147,6 +150,8 @@ class QueryBinder:
     def _joined(self, node: ast.Relation) -> Joined:
         if not isinstance(node, ast.Join):
             return self._relation(node)
+        if isinstance(node.right, ast.TableRef) and node.right.as_of is not None:
+            return self._lookup_join(node, node.right)
         left, right = self._joined(node.left), self._joined(node.right)
         return tree_of(node, left, right, self.catalog.current_database)
 
@@ -211,6 +216,26 @@ class QueryBinder:
         for item in node.items:
             self._item(item, scope, node, exprs, names)
         return exprs, names
+
+    def _from(self, node: ast.Select) -> Joined:
+        if node.from_ is None:
+            return self._written.nothing()
+        hints = [read_lookup_hint(h) for h in node.hints if h.name.upper() == "LOOKUP"]
+        outer, self._hints = self._hints, hints
+        try:
+            found = self._joined(node.from_)
+        finally:
+            self._hints = outer
+        for hint in hints:
+            if not hint.used:
+                raise ValidationError(
+                    "The options of following hints cannot match the name of input tables or"
+                    f" views: \n`{hint.table}` in `LOOKUP`",
+                    hint.span,
+                    code="lookup-hint",
+                )
+            self.notes += hint.notes
+        return found
 
     def _scope(self, relation: Relation) -> Scope:
         return replace(relation.scope, database=self.catalog.current_database)
@@ -280,6 +305,24 @@ class QueryBinder:
             case ast.TableFunctionRef():
                 raise unsupported(f"table function {node.call.simple_name}", node)
         raise unsupported("MATCH_RECOGNIZE", node)
+
+    def _lookup_join(self, node: ast.Join, right: ast.TableRef) -> Relation:
+        left = self._relation(node.left)
+        path, entry = self.catalog.get(right.name, right.span)
+        if isinstance(entry, CatalogView):
+            raise ValidationError(
+                "Processing-time temporal join is not supported yet.",
+                right.span,
+                code="no-lookup",
+                detail=f"'{path}' is a view.",
+                hint="Look up a table of a connector that can be looked up.",
+            )
+        dimension = self._scans.dimension(path, entry, right)
+        names = {right.alias, right.name[-1]}
+        hint = next((hint for hint in self._hints if hint.table in names), None)
+        if hint is not None:
+            hint.used = True
+        return bind_lookup_join(node, left, dimension, hint, self.catalog.current_database)
 
     def _table(self, node: ast.TableRef) -> Relation:
         if node.as_of is not None:

@@ -15,9 +15,10 @@ from penstock.functions.resolve import resolve_cast
 from penstock.operators.changelog_normalize import ChangelogNormalizeSpec
 from penstock.plan import SourceNode, TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.lookup_join import Dimension
 from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.planner.bind.watermarks import marked
-from penstock.planner.relation import Relation
+from penstock.planner.relation import Relation, substitute
 from penstock.sql import tree as ast
 from penstock.types import Column, Schema
 
@@ -143,6 +144,43 @@ class Scans:
         found = _table_relation(table, scan, parse_duration_ms(self.settings.get(TTL, "0")))
         return marked(found, table, self.settings)
 
+    def dimension(self, path: TablePath, table: CatalogTable, node: ast.TableRef) -> Dimension:
+        """A table as a look-up join asks it.
+
+        Raises:
+            ValidationError, OptionError: It cannot be looked up, or is declared wrongly.
+        """
+        options = hinted(table.options, node.hints, self.settings)
+        connector = connector_of(path, table, options, node.span)
+        if connector.lookup is None:
+            raise ValidationError(
+                "Processing-time temporal join is not supported yet.",
+                node.span,
+                code="no-lookup",
+                detail=f"Connector '{connector.name}' of table '{path}' cannot be looked up.",
+                hint="Look up tables of the connectors 'starrocks' and 'jdbc'.",
+            )
+        descriptor = self._descriptor(path, table, options, connector, node.span)
+        try:
+            looked_up = connector.lookup(descriptor)
+        except PenstockError as error:
+            error.at(place_of(table, error))
+            raise
+        self.notes += option_notes(path, connector, options, read=True)
+        names, exprs = declared_columns(table, descriptor.schema)
+        qualifier = (node.alias,) if node.alias else tuple(path)
+        given = node.columns or names
+        if len(given) != len(names):
+            raise ValidationError(
+                f"List of column aliases must have same degree as table; table has {len(names)}"
+                f" columns, whereas alias list has {len(given)}",
+                node.span,
+            )
+        columns = tuple(
+            ScopeColumn(name, expr.type, qualifier) for name, expr in zip(given, exprs, strict=True)
+        )
+        return Dimension(str(path), looked_up, descriptor.schema, columns, tuple(exprs))
+
     def _descriptor(
         self,
         path: TablePath,
@@ -186,9 +224,8 @@ def _check_bounded(path: TablePath, bounded: bool, span: Span) -> None:  # noqa:
         )
 
 
-def _table_relation(table: CatalogTable, scan: SourceNode, ttl_ms: int) -> Relation:
-    """The declared columns over what the source delivers."""
-    schema = scan.schema
+def declared_columns(table: CatalogTable, schema: Schema) -> tuple[list[str], list[Expr]]:
+    """The declared columns a query can read: names, and expressions over delivered columns."""
     refs: dict[str, Expr] = {}
     for index, delivered in enumerate(schema.columns):
         ref = InputRef(index=index, name=delivered.name, type=delivered.type)
@@ -197,15 +234,7 @@ def _table_relation(table: CatalogTable, scan: SourceNode, ttl_ms: int) -> Relat
         refs[delivered.name] = ref
         if declared.kind is ColumnKind.METADATA and declared.type is not None:
             refs[delivered.name] = resolve_cast(ref, declared.type)
-    names = list(refs)
-    inner = Scope(tuple(ScopeColumn(name, refs[name].type) for name in names))
-    node: PlanNode = scan
-    if schema.primary_key and scan.mode == ChangelogMode.upsert():
-        node = TransformNode(ChangelogNormalizeSpec(schema, ttl_ms=ttl_ms), scan)
-    base = Relation(node, inner.columns, tuple(refs.values()))
-    if schema.primary_key:
-        key = frozenset(names.index(name) for name in schema.primary_key)
-        base = replace(base, keys=(key,))
+    inner = Scope(tuple(ScopeColumn(name, ref.type) for name, ref in refs.items()))
     exprs: list[Expr] = []
     readable = [column for column in table.columns if not column.refusal]
     for column in readable:
@@ -214,5 +243,21 @@ def _table_relation(table: CatalogTable, scan: SourceNode, ttl_ms: int) -> Relat
             exprs.append(bind(column.expression, inner))
         else:
             exprs.append(inner.resolve((column.name,), ast.NO_SPAN))
-    found = base.project(exprs, [column.name for column in readable])
-    return replace(found, refused=table.refused())
+    names = [column.name for column in readable]
+    return names, [substitute(expr, list(refs.values())) for expr in exprs]
+
+
+def _table_relation(table: CatalogTable, scan: SourceNode, ttl_ms: int) -> Relation:
+    """The declared columns over what the source delivers."""
+    schema = scan.schema
+    columns = tuple(ScopeColumn(column.name, column.type) for column in schema.columns)
+    refs = tuple(InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(schema.columns))
+    node: PlanNode = scan
+    if schema.primary_key and scan.mode == ChangelogMode.upsert():
+        node = TransformNode(ChangelogNormalizeSpec(schema, ttl_ms=ttl_ms), scan)
+    base = Relation(node, columns, refs)
+    if schema.primary_key:
+        key = frozenset(schema.names.index(name) for name in schema.primary_key)
+        base = replace(base, keys=(key,))
+    names, exprs = declared_columns(table, schema)
+    return replace(base.project(exprs, names), refused=table.refused())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.config import parse_duration_ms
@@ -9,7 +10,7 @@ from penstock.errors import ValidationError
 from penstock.operators.watermark import WatermarkSpec
 from penstock.plan import TransformNode
 from penstock.planner.bind.expressions import bind, unsupported
-from penstock.planner.relation import Relation, node_schema
+from penstock.planner.relation import Relation, is_proctime, node_schema
 from penstock.types import TypeRoot
 
 if TYPE_CHECKING:
@@ -61,5 +62,8 @@ def marked(relation: Relation, table: CatalogTable, settings: Mapping[str, str])
         node = found.place()
         idle_ms = parse_duration_ms(settings.get(IDLE, "0"))
         spec = WatermarkSpec(node_schema(node), column, expression, idle_ms)
-        found = Relation.over(TransformNode(spec, node), names, relation.keys)
+        placed = Relation.over(TransformNode(spec, node), names, relation.keys)
+        # The processing time stays what is read where it is used.
+        pairs = zip(found.projections, placed.projections, strict=True)
+        found = replace(placed, projections=tuple(a if is_proctime(a) else b for a, b in pairs))
     return found

@@ -7,8 +7,9 @@ import pytest
 from penstock.connectors.base import TableDescriptor
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.read_options import StarRocksReadOptions
-from penstock.connectors.starrocks.read_table import StarRocksReadTable
+from penstock.connectors.starrocks.read_table import StarRocksReadTable, lookup
 from penstock.errors import OptionError
+from penstock.state.row_cache import CachePolicy
 from penstock.types import INT, Column, Schema
 
 BASE = {
@@ -134,3 +135,56 @@ def test_the_zone_of_instants_is_the_sinks() -> None:
     made = StarRocksReadTable.from_descriptor(TableDescriptor("t", schema, given, {}, settings))
     assert made.zone == "Asia/Shanghai"
     assert table().zone == "UTC"
+
+
+def policy(**given: str) -> CachePolicy | None:
+    return StarRocksReadOptions(BASE | given).cache
+
+
+def test_looked_up_rows_are_kept_for_upstreams_five_seconds_and_bounded() -> None:
+    assert policy() == CachePolicy(100_000, 5000, None, keep_missing=True)
+    assert policy(**{"lookup.cache": "NONE"}) is None
+    assert policy(**{"lookup.cache.max-rows": "0"}) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "age"),
+    [
+        ("lookup.cache.max-rows", {"lookup.cache.ttl-ms": "10000"}),
+        ("lookup.partial-cache.max-rows", {"lookup.partial-cache.expire-after-write": "10 s"}),
+    ],
+)
+def test_old_and_new_names_of_the_cache_mean_the_same(rows: str, age: dict[str, str]) -> None:
+    assert policy(**{rows: "7"}, **age) == CachePolicy(7, 10_000)
+
+
+def test_access_time_and_missing_keys_follow_flinks_names() -> None:
+    given = {
+        "lookup.partial-cache.expire-after-access": "2 min",
+        "lookup.partial-cache.cache-missing-key": "false",
+    }
+    assert policy(**given) == CachePolicy(100_000, 5000, 120_000, keep_missing=False)
+
+
+@pytest.mark.parametrize(("text", "attempts"), [("0", 1), ("1", 2), ("4", 5)])
+def test_lookup_retries_come_after_the_first_attempt(text: str, attempts: int) -> None:
+    descriptor = TableDescriptor(
+        "t", Schema((Column("a", INT),)), BASE | {"lookup.max-retries": text}
+    )
+    assert lookup(descriptor).attempts == attempts
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lookup.cache", "full"),
+        ("lookup.cache.max-rows", "-2"),
+        ("lookup.cache.ttl-ms", "soon"),
+        ("lookup.max-retries", "-1"),
+        ("lookup.partial-cache.cache-missing-key", "maybe"),
+    ],
+)
+def test_malformed_lookup_options_are_refused(key: str, value: str) -> None:
+    with pytest.raises(OptionError) as failure:
+        StarRocksReadOptions(BASE | {key: value})
+    assert failure.value.key == key

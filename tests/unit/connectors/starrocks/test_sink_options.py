@@ -167,7 +167,6 @@ NO_EFFECT = {
 REFUSED = {
     "sink.blackhole": ("true", "connector 'blackhole'"),
     "scan.filter": ("a = 1", "pushed down"),
-    "lookup.cache.ttl-ms": ("1", "not built"),
     P + "skip_header": ("1", "drop the first rows"),
     P + "jsonpaths": ("[]", "writes the bodies itself"),
     P + "json_root": ("$", "writes the bodies itself"),

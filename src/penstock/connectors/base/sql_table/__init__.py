@@ -7,6 +7,7 @@ keys. May touch `clients.mysql`, the spool and the connector I/O pool. Called by
 from penstock.connectors.base.sql_table.conditions import Comparison, Dialect, where_text
 from penstock.connectors.base.sql_table.connect import ServerAddress, connect
 from penstock.connectors.base.sql_table.inspection import SqlTableInspection, describe_source
+from penstock.connectors.base.sql_table.lookup import SqlLookupTable
 from penstock.connectors.base.sql_table.scan import SqlScanReader
 from penstock.connectors.base.sql_table.table import ReadColumn, SqlTable, SqlTableSource
 
@@ -15,6 +16,7 @@ __all__ = [
     "Dialect",
     "ReadColumn",
     "ServerAddress",
+    "SqlLookupTable",
     "SqlScanReader",
     "SqlTable",
     "SqlTableInspection",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import PenstockError
 from penstock.expressions import Call, Expr, InputRef, Literal, evaluate_constant
 from penstock.types import TypeRoot as R
+from penstock.types import keeps_values, quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,10 +56,6 @@ class Dialect:
 
     text: Callable[[str], str | None]
     truth: Callable[[str], tuple[str, str]]
-
-    def identifier(self, name: str) -> str:
-        """A name in back ticks."""
-        return "`" + name.replace("`", "``") + "`"
 
     def literal(self, value: object) -> str | None:
         """A value as SQL; None where there is no exact text."""
@@ -193,7 +190,7 @@ class _Writer:
 
     def _column(self, ref: InputRef) -> tuple[str, Comparison]:
         name, compares = self._columns[ref.index]
-        return self._dialect.identifier(name), compares
+        return quote_identifier(name), compares
 
     def _value(self, value: object, column: DataType) -> str | None:
         fits = {
@@ -232,26 +229,9 @@ def _column_of(expr: Expr) -> InputRef | None:
         return expr
     if isinstance(expr, Call) and expr.function.name == "CAST":
         inner, target = expr.args[0], expr.type
-        if isinstance(inner, InputRef) and _keeps_values(inner.type, target):
+        if isinstance(inner, InputRef) and keeps_values(inner.type, target):
             return inner
     return None
-
-
-_DIGITS = {R.TINYINT: 3, R.SMALLINT: 5, R.INT: 10, R.BIGINT: 19}
-
-
-def _keeps_values(given: DataType, target: DataType) -> bool:
-    if given.root in {R.CHAR, R.VARCHAR}:
-        return target.root is R.VARCHAR and target.length >= given.length
-    if given.root is R.TIMESTAMP:
-        return target.root is R.TIMESTAMP and target.precision >= given.precision
-    if given.root not in _EXACT or target.root not in _EXACT:
-        return given.same_but_nullability(target)
-    if target.root is not R.DECIMAL:
-        return given.root is not R.DECIMAL and _DIGITS[target.root] >= _DIGITS[given.root]
-    scale = given.scale if given.root is R.DECIMAL else 0
-    whole = given.precision - scale if given.root is R.DECIMAL else _DIGITS[given.root]
-    return target.scale >= scale and target.precision - target.scale >= whole
 
 
 def _constant(expr: Expr) -> object | None:
