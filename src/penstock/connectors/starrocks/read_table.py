@@ -113,6 +113,10 @@ class StarRocksReadTable:
         return True
 
     @property
+    def sends_conditions(self) -> bool:
+        return True
+
+    @property
     def ranges(self) -> Sequence[str]:
         """None: several queries would show several versions of the table."""
         return ()

@@ -67,6 +67,10 @@ class SqlTable(Protocol):
         """See `MySqlConnection.stream_text`."""
 
     @property
+    def sends_conditions(self) -> bool:
+        """Whether the user wants conditions to be sent."""
+
+    @property
     def ranges(self) -> Sequence[str]:
         """Conditions that cut the table into parts that are read side by side; empty for one."""
 
@@ -121,6 +125,7 @@ class SqlTableSource:
 
     def narrow(self, wanted: Narrowing) -> Narrowed:
         """The same table, read no further than wanted."""
+        conditions = wanted.conditions if self.table.sends_conditions else ()
         columns = tuple(self.full.columns[index] for index in wanted.columns)
         kept = {column.name for column in columns}
         key = self.full.primary_key if kept.issuperset(self.full.primary_key) else ()
@@ -128,12 +133,12 @@ class SqlTableSource:
             index: (column.name, self.table.compares(column))
             for index, column in enumerate(self.full.columns)
         }
-        _, exact = where_text(wanted.conditions, known, self.table.dialect)
-        limited = wanted.limit is not None and exact
+        _, exact = where_text(conditions, known, self.table.dialect)
+        limited = wanted.limit is not None and exact and len(conditions) == len(wanted.conditions)
         source = replace(
             self,
             schema=Schema(columns, key),
-            conditions=wanted.conditions,
+            conditions=conditions,
             limit=wanted.limit if limited else None,
         )
         return Narrowed(source, limited)
