@@ -23,6 +23,7 @@ from penstock.planner.bind.scope import Scope, ScopeColumn, refused_column
 from penstock.planner.bind.tables import TTL, connector_of, hinted, option_notes, place_of
 from penstock.planner.changelog import check_accepted, settled
 from penstock.planner.relation import Relation
+from penstock.planner.rules.look_up_less import look_up_less
 from penstock.planner.rules.narrow_joins import narrow_joins
 from penstock.planner.rules.read_less import read_less
 from penstock.types import INT, STRING, TIMESTAMP, Column, Schema, TypeRoot
@@ -119,7 +120,7 @@ class Planner:
         default = "insert-into_" + ",".join(sink.table for sink in sinks)
         return PhysicalPlan(
             self.settings.get("pipeline.name") or default,
-            read_less(narrow_joins(sinks)),
+            read_less(look_up_less(narrow_joins(sinks))),
             dict(self.settings),
             tuple(binder.notes),
         )
@@ -142,7 +143,7 @@ class Planner:
         assert sink is not None
         root = SinkNode("collect", "collect", sink, schema, node)
         name = self.settings.get("pipeline.name") or "collect"
-        roots = read_less(narrow_joins([root]))
+        roots = read_less(look_up_less(narrow_joins([root])))
         return PhysicalPlan(name, roots, dict(self.settings), tuple(binder.notes))
 
     def _insert(self, binder: QueryBinder, statement: ast.Insert) -> SinkNode:

@@ -22,6 +22,7 @@ CREATE TABLE dim (id INT, s STRING, x DOUBLE, n STRING, up AS UPPER(n),
  'table-name' = 't', 'username' = 'u', 'password' = '');
 CREATE VIEW v AS SELECT * FROM dim;
 CREATE VIEW lifted AS SELECT id, k, p AS q FROM o WHERE k > 0;
+CREATE TABLE two (a DOUBLE, b STRING) WITH ('connector' = 'blackhole');
 CREATE TABLE target (a BIGINT, b STRING) WITH ('connector' = 'blackhole');"""
 JOIN = "JOIN dim FOR SYSTEM_TIME AS OF o.p AS d ON"
 
@@ -52,7 +53,7 @@ def test_keys_conditions_and_the_rest_are_told_apart(session: Session) -> None:
     assert text[1] == (
         "LookupJoin(table=[default_catalog.default_database.dim], joinType=[LeftOuterJoin],"
         " lookup=[id=k], joinCondition=[(id > CAST(5 AS BIGINT)) AND"
-        " ((x > CAST(id AS DOUBLE)) AND (s = 'x'))], select=[id, k, s, ts, id0, s0, x, n, up])"
+        " ((x > CAST(id AS DOUBLE)) AND (s0 = 'x'))], select=[id, k, s, ts, s0, x, n])"
     )
 
 
@@ -70,7 +71,7 @@ def test_several_joins_share_the_time_of_the_left_table(session: Session) -> Non
     )
     found = [t for t in lines(session, query) if t.startswith("LookupJoin")]
     assert len(found) == 2
-    assert "lookup=[s=s], joinCondition=[(id = 7)]" in found[0]
+    assert "lookup=[s=s0], joinCondition=[(id1 = 7)]" in found[0]
 
 
 def test_the_time_passes_through_a_view(session: Session) -> None:
@@ -195,3 +196,26 @@ def test_a_bad_lookup_hint_is_refused(session: Session, hint: str, message: str)
         plan(session, HINT.format(hint))
     assert failure.value.message.startswith(message)
     assert failure.value.span is not None
+
+
+def test_only_columns_that_are_used_are_asked_for(session: Session) -> None:
+    query = (
+        f"SELECT e.x, d.n FROM o {JOIN} o.k = d.id"
+        " LEFT JOIN dim FOR SYSTEM_TIME AS OF o.p AS e ON e.s = d.s AND e.id > 7"
+    )
+    found = session.plan(parse_script(f"INSERT INTO two {query};").statements[0])
+    assert found is not None
+    calc: Any = found.sinks[0].input
+    upper, lower = calc.input.spec, calc.input.input.spec
+    names = ["id", "s", "x", "n"]
+    assert [names[i] for i in lower.columns] == ["s", "n"]
+    assert [names[i] for i in upper.columns] == ["id", "x"]
+    assert upper.schema.names == ["id", "k", "s", "ts", "s0", "n", "id1", "x0"]
+
+
+def test_a_join_nothing_is_used_of_still_counts_rows(session: Session) -> None:
+    query = f"INSERT INTO target SELECT o.id, o.s FROM o {JOIN} o.k = d.id;"
+    found = session.plan(parse_script(query).statements[0])
+    assert found is not None
+    calc: Any = found.sinks[0].input
+    assert len(calc.input.spec.right) == 1

@@ -82,3 +82,29 @@ def test_other_sources_are_left_as_they_are(session: Session) -> None:
     session.execute(parse_script(ddl).statements[0])
     (node,) = sources(plan(session, "INSERT INTO o SELECT a FROM g WHERE a > 1;"))
     assert node.schema.names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "limit"),
+    [
+        ("SELECT a, b FROM t LIMIT 5", 5),
+        ("SELECT c, b FROM t WHERE a > 1 LIMIT 5", 5),
+        ("SELECT a, b FROM t LIMIT 5 OFFSET 3", 8),
+        ("SELECT a, b FROM t WHERE b = 'x' LIMIT 5", None),  # the server may count 'X'
+        ("SELECT a, b FROM t WHERE CHAR_LENGTH(b) = 2 LIMIT 5", None),
+        ("SELECT a, b FROM t ORDER BY a LIMIT 5", None),
+        ("SELECT a, b FROM (SELECT * FROM t LIMIT 5) WHERE a > 1", 5),
+    ],
+)
+def test_a_limit_is_sent_where_the_server_counts_as_flink_does(
+    session: Session, query: str, limit: int | None
+) -> None:
+    if "OFFSET" in query:
+        query = query.replace("LIMIT 5 OFFSET 3", "OFFSET 3 ROWS FETCH NEXT 5 ROWS ONLY")
+    ddl = """CREATE TABLE k (a INT, b STRING, PRIMARY KEY (a) NOT ENFORCED) WITH (
+     'connector' = 'print');"""
+    session.execute(parse_script(ddl).statements[0])
+    (node,) = sources(plan(session, f"INSERT INTO k {query};"))
+    assert node.source.limit == limit
+    if "(SELECT" in query:
+        assert node.source.described_where() == ""
