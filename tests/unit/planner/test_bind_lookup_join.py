@@ -219,3 +219,14 @@ def test_a_join_nothing_is_used_of_still_counts_rows(session: Session) -> None:
     assert found is not None
     calc: Any = found.sinks[0].input
     assert len(calc.input.spec.right) == 1
+
+
+def test_the_time_passes_a_watermark(session: Session) -> None:
+    ddl = """CREATE TABLE w (k INT, ts TIMESTAMP(3), p AS PROCTIME(),
+     WATERMARK FOR ts AS ts - INTERVAL '1' SECOND) WITH ('connector' = 'datagen');"""
+    session.execute(parse_script(ddl).statements[0])
+    query = (
+        "SELECT CAST(w.k AS BIGINT), d.n FROM w JOIN dim FOR SYSTEM_TIME AS OF w.p AS d"
+        " ON w.k = d.id"
+    )
+    assert any(t.startswith("LookupJoin") for t in lines(session, query))
