@@ -1,7 +1,7 @@
 """Options of a StarRocks table that is read: upstream's names and defaults.
 
 Source: flink-connector-starrocks, StarRocksSourceOptions. What tunes the Thrift scan of backends
-has no effect: rows come over the MySQL protocol (docs/adr/0010).
+has no effect: rows come over the MySQL protocol (docs/adr/0004).
 """
 
 # ruff: noqa: FBT003 - defaults of boolean options are plain booleans
