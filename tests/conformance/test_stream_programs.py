@@ -8,6 +8,7 @@ from tests.conformance.stream_programs import stream_programs
 
 RUN = {
     "CalcTestPrograms",
+    "CorrelateTestPrograms",
     "DeduplicationTestPrograms",
     "GroupAggregateTestPrograms",
     "GroupWindowAggregateTestPrograms",

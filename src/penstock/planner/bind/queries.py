@@ -35,6 +35,7 @@ from penstock.planner.bind.scope import Scope, refused_column
 from penstock.planner.bind.sets import matching, union_all
 from penstock.planner.bind.subqueries import SubqueryJoins, asks_query, parts_of
 from penstock.planner.bind.tables import Scans
+from penstock.planner.bind.unnest import unnested
 from penstock.planner.bind.windows import KINDS, window_call, windowed, with_group_window
 from penstock.planner.bind.written_rows import WrittenRows
 from penstock.planner.relation import Relation, conjuncts
@@ -147,12 +148,21 @@ class QueryBinder:
             return relation, merged
         return relation, self._scope(relation)
 
+    def _plain_joins(self) -> JoinState:
+        """How joins keep rows where no hint is about them."""
+        state = state_options(self.settings, None)
+        return JoinState(state.ttl_ms, final=state.final)
+
     def _joined(self, node: ast.Relation) -> Joined:
         if not isinstance(node, ast.Join):
             return self._relation(node)
         if isinstance(node.right, ast.TableRef) and node.right.as_of is not None:
             return self._lookup_join(node, node.right)
-        left, right = self._joined(node.left), self._joined(node.right)
+        left = self._joined(node.left)
+        if isinstance(node.right, ast.UnnestRef):
+            rows = rows_of(left, self._plain_joins())
+            return unnested(node, node.right, rows, self.catalog.current_database)
+        right = self._joined(node.right)
         return tree_of(node, left, right, self.catalog.current_database)
 
     def _grouped(
@@ -292,8 +302,7 @@ class QueryBinder:
                 found = self.query(node.query)
                 return aliased(found, node.alias, node.columns, node.span, ())
             case ast.Join():
-                state = state_options(self.settings, None)
-                return rows_of(self._joined(node), JoinState(state.ttl_ms, final=state.final))
+                return rows_of(self._joined(node), self._plain_joins())
             case ast.UnnestRef():
                 raise unsupported("UNNEST", node)
             case ast.TableFunctionRef() if node.call.simple_name in KINDS:
