@@ -149,6 +149,10 @@ def _lines(node: PlanNode, indent: str, *, changes: bool) -> list[str]:
         last = index == len(inputs) - 1
         part = _lines(child, indent + ("   " if last else "   :  "), changes=changes)
         if not last:
-            part[0] = part[0].replace(":  +-", ":-", 1)
+            bar = f"{indent}   :  "
+            part = [
+                f"{indent}   :- {part[0][len(bar) + 3 :]}",
+                *(bar + p[len(bar) + 3 :] for p in part[1:]),
+            ]
         lines += part
     return lines

@@ -7,9 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conformance.streams import Change, Table, folded, run
+from tests.conformance.streams import Change, Table, folded, planned, run, scripted
 
 from penstock.errors import ValidationError
+from penstock.planner.explain import physical_text
 from penstock.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -265,3 +266,20 @@ def test_not_in_is_aware_of_nulls() -> None:
         ("-D", (2,)),
         ("-D", (1,)),
     ]
+
+
+def test_explain_shows_both_inputs_of_a_join_under_it() -> None:
+    tables = _tables(0)
+    sql = "SELECT l.id FROM l LEFT JOIN r ON l.k = r.k AND l.a < r.b WHERE l.id > 1"
+    with scripted(tables):
+        text = physical_text(planned(tables, sql, {}))
+    lines = [line.partition("(")[0] for line in text.splitlines()]
+    assert lines == [
+        "Calc",
+        "+- Join",
+        "   :- Calc",
+        "   :  +- TableSourceScan",
+        "   +- TableSourceScan",
+    ]
+    assert "where=[((k = k0) AND (a < b))], select=[id, k, a, id0, k0, b]" in text
+    assert "leftInputSpec=[HasUniqueKey], rightInputSpec=[HasUniqueKey]" in text

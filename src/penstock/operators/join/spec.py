@@ -7,10 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from penstock.changelog import ChangelogMode, RowKind
+from penstock.expressions import InputRef
 from penstock.operators.base import OperatorContext, PairOperator, PairSpec
 from penstock.operators.join.operator import JoinOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock.expressions import Expr
     from penstock.types import Schema
 
@@ -123,7 +126,7 @@ class JoinSpec(PairSpec):
             for place, (a, b) in enumerate(self.keys)
         ]
         if self.condition is not None:
-            parts.append(self.condition.sql())
+            parts.append(_named(self.condition, shown).sql())
         where = parts[0] if len(parts) == 1 else f"({' AND '.join(parts)})" if parts else "true"
         select = ", ".join(self.output.names)
         return (
@@ -141,3 +144,12 @@ class JoinSpec(PairSpec):
     def origin(self, index: int) -> tuple[int, int]:
         width = len(self.left.columns)
         return (0, index) if index < width else (1, index - width)
+
+
+def _named(expr: Expr, names: Sequence[str]) -> Expr:
+    """The expression with its columns under the names they have side by side."""
+    if isinstance(expr, InputRef):
+        return replace(expr, name=names[expr.index])
+    if not expr.children:
+        return expr
+    return expr.with_children([_named(child, names) for child in expr.children])
