@@ -307,7 +307,7 @@ class Planner:
         choice = self.settings.get("table.exec.sink.upsert-materialize", "AUTO").upper()
         if not key or choice == "NONE" or node_changes(node).is_insert_only:
             return bool(key) and choice == "FORCE"
-        return choice == "FORCE" or not any(found <= key for found in relation.keys)
+        return choice == "FORCE" or not any(found <= key for found in relation.row_keys)
 
     def _wants_before(
         self, relation: Relation, key: frozenset[int], accepted: ChangelogMode
@@ -319,7 +319,7 @@ class Planner:
         """
         if RowKind.UPDATE_BEFORE in accepted.kinds:
             return (True,)
-        return (False, True) if key and key in relation.keys else (True,)
+        return (False, True) if key and key in relation.row_keys else (True,)
 
 
 def _time_text(time: Expr) -> Expr:

@@ -14,7 +14,7 @@ from penstock.planner.bind.scope import Scope, ScopeColumn
 from penstock.types import Column, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from penstock.plan.physical import PlanNode
 
@@ -90,6 +90,11 @@ def _without_number(node: PlanNode, used: set[int]) -> PlanNode:
     return TransformNode(replace(node.spec, numbered=None), node.input)
 
 
+def _moved(keys: tuple[frozenset[int], ...], at: Mapping[int, int]) -> tuple[frozenset[int], ...]:
+    """Keys under other positions; those that are not there as a whole are none any more."""
+    return tuple(frozenset(at[index] for index in key) for key in keys if key <= at.keys())
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A query's rows.
@@ -100,6 +105,7 @@ class Relation:
         projections: One expression over the node's columns per output column.
         condition: A filter over the node's columns.
         keys: Sets of output columns that identify a row, where changes apply by them.
+        unnumbered: Those that do so only where the numbers of the node's rows are not sent.
         refused: Names of columns of a server's table that have no type here, and why.
     """
 
@@ -109,6 +115,7 @@ class Relation:
     condition: Expr | None = None
     keys: tuple[frozenset[int], ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    unnumbered: tuple[frozenset[int], ...] = ()
 
     @classmethod
     def over(
@@ -141,12 +148,18 @@ class Relation:
         """Other columns over the output columns."""
         base = self if all(self._movable(expr) for expr in exprs) else self.settled()
         at = {e.index: i for i, e in reversed(list(enumerate(exprs))) if isinstance(e, InputRef)}
-        keys = tuple(frozenset(at[index] for index in key) for key in self.keys if key <= at.keys())
         columns = tuple(
             ScopeColumn(name, expr.type) for name, expr in zip(names, exprs, strict=True)
         )
         moved = tuple(substitute(expr, base.projections) for expr in exprs)
-        return replace(base, columns=columns, projections=moved, keys=keys, refused=())
+        return replace(
+            base,
+            columns=columns,
+            projections=moved,
+            keys=_moved(base.keys, at),
+            unnumbered=_moved(base.unnumbered, at),
+            refused=(),
+        )
 
     def qualified(self, qualifier: tuple[str, ...], names: Sequence[str] = ()) -> Relation:
         """The same rows under a table's name, with other column names where given."""
@@ -162,13 +175,13 @@ class Relation:
         refs = tuple(
             InputRef(index=i, name=c.name, type=c.type) for i, c in enumerate(self.columns)
         )
-        return replace(self, node=node, projections=refs, condition=None)
+        return replace(
+            self, node=node, projections=refs, condition=None, keys=self.row_keys, unnumbered=()
+        )
 
     def place(self) -> PlanNode:
         """The node of these rows, a Calc on top where something is to be done."""
-        exprs = self.projections if self.condition is None else (*self.projections, self.condition)
-        used = {r.index for e in exprs for r in e.walk() if isinstance(r, InputRef)}
-        node = _without_number(self.node, used)
+        node = _without_number(self.node, self._used())
         below = node_schema(node)
         identity = len(below.columns) == len(self.projections) and all(
             isinstance(expr, InputRef) and expr.index == i
@@ -183,6 +196,18 @@ class Relation:
             )
         )
         return TransformNode(CalcSpec(schema, self.projections, self.condition), node)
+
+    @property
+    def row_keys(self) -> tuple[frozenset[int], ...]:
+        """What identifies a row as `place` sends it, where changes apply by it."""
+        if not self.unnumbered or _without_number(self.node, self._used()) is self.node:
+            return self.keys
+        return (*self.keys, *self.unnumbered)
+
+    def _used(self) -> set[int]:
+        """The node's columns that somebody looks at."""
+        exprs = self.projections if self.condition is None else (*self.projections, self.condition)
+        return {r.index for e in exprs for r in e.walk() if isinstance(r, InputRef)}
 
     def _movable(self, expr: Expr) -> bool:
         """Whether what it refers to may be evaluated in its place, perhaps more than once."""

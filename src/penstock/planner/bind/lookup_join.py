@@ -338,5 +338,5 @@ def _relation(
         TransformNode(spec, kept.place()),
         columns,
         (*sources, *right),
-        keys=left.keys if single else (),
+        keys=left.row_keys if single else (),
     )

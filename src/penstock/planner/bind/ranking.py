@@ -88,8 +88,12 @@ def numbered(
         span=call.span,
     )
     number = len(columns)
-    keys = (frozenset({*partition, number}), *given.keys)
+    keys = (frozenset({*partition, number}),)
     ranked = Relation.over(TransformNode(spec, node), [*unique(names), NUMBER], keys)
+    # With its number sent, a row that moves up is a row more at its key, and a row less later;
+    # and so is one that goes from part to part, numbered or not.
+    kept = tuple(key for key in given.row_keys if key >= set(partition))
+    ranked = replace(ranked, unnumbered=kept)
     ref = InputRef(index=number, name=NUMBER, type=ranked.columns[number].type)
     above = NumberedScope(scope.columns, scope.database, scope.refused, call=call, number=ref)
     return ranked, above
@@ -165,11 +169,15 @@ def bounded(relation: Relation, condition: Expr) -> Relation | None:
             " end must be specified.",
             spec.span,
         )
-    keys = relation.keys
+    keys, unnumbered = relation.keys, relation.unnumbered
+    if start == end or start > 1:
+        unnumbered = ()  # rows take each other's places, whatever their keys are
     if start == end:
         keys = (frozenset(spec.partition), *keys)
     spec = replace(spec, start=start, end=max(end, 0))
-    found = replace(relation, node=TransformNode(spec, node.input), keys=keys)
+    found = replace(
+        relation, node=TransformNode(spec, node.input), keys=keys, unnumbered=unnumbered
+    )
     return found if not rest else replace(found, condition=joined(rest))
 
 
@@ -243,7 +251,10 @@ def ordered(relation: Relation, node: ast.OrderedQuery, state: StateOptions) -> 
         ttl_ms=state.ttl_ms,
         span=node.span,
     )
-    found = Relation.over(TransformNode(spec, below), unique(names), given.keys)
+    keys = given.row_keys if start == 1 else ()
+    if start == end:
+        keys = (frozenset(),)  # one row, in whose place the next one comes
+    found = Relation.over(TransformNode(spec, below), unique(names), keys)
     refs = found.projections[:width]
     kept = found.project(refs, names[:width])
     columns_before = relation.columns

@@ -62,7 +62,7 @@ def marked(relation: Relation, table: CatalogTable, settings: Mapping[str, str])
         node = found.place()
         idle_ms = parse_duration_ms(settings.get(IDLE, "0"))
         spec = WatermarkSpec(node_schema(node), column, expression, idle_ms)
-        placed = Relation.over(TransformNode(spec, node), names, relation.keys)
+        placed = Relation.over(TransformNode(spec, node), names, found.row_keys)
         # The processing time stays what is read where it is used.
         pairs = zip(found.projections, placed.projections, strict=True)
         found = replace(placed, projections=tuple(a if is_proctime(a) else b for a, b in pairs))

@@ -131,7 +131,7 @@ def windowed(relation: Relation, time: ast.Identifier, windows: Windows, name: s
         )
     spec = WindowSpec(node_schema(node), bound.index, windows)
     added = spec.schema.names[len(names) :]
-    keys = relation.keys
+    keys = relation.row_keys
     if windows.kind != "TUMBLE":
         keys = tuple(key | {len(names) + 1, len(names)} for key in keys)
     return Relation.over(TransformNode(spec, node), unique([*names, *added]), keys)
