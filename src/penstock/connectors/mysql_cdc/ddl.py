@@ -31,8 +31,10 @@ _TOKEN = re.compile(
 _HEAD = 4096
 _KEYS = frozenset(
     {"INDEX", "KEY", "PRIMARY", "UNIQUE", "FULLTEXT", "SPATIAL", "CONSTRAINT", "FOREIGN"}
-    | {"CHECK", "PARTITION", "PERIOD", "SYSTEM", "VECTOR"}
+    | {"CHECK", "PARTITION"}
 )
+# MySQL reserves none of these: by themselves they are names of columns.
+_KEYS_BY_NEXT = {"PERIOD": {"FOR"}, "SYSTEM": {"VERSIONING"}, "VECTOR": {"INDEX", "KEY"}}
 _RENAMED_PARTS = frozenset({"COLUMN", "INDEX", "KEY"})
 
 
@@ -120,7 +122,8 @@ def altered(
         charset: The table's, for text columns that name none.
 
     Raises:
-        NotUnderstoodError: An action names a column that is not there, or is not understood.
+        NotUnderstoodError: An action names a column that is not there, gives a name that another
+            column has, or is not understood.
 
     Examples:
         >>> from penstock.wire.mysql.column import parse_column
@@ -128,62 +131,142 @@ def altered(
         >>> [c.name for c in altered([parse_column("a", "int")], change.actions, "utf8mb4")]
         ['b', 'c']
     """
-    found = list(columns)
+    change = _Alteration(columns, charset)
     for action in actions:
-        _apply(found, list(action), charset)
-    return tuple(found)
+        change.take(list(action))
+    return change.columns()
 
 
-def _apply(columns: list[MySqlColumn], action: list[Token], charset: str) -> None:
-    verb, rest = action[0].upper, action[1:]
-    second = rest[0].upper if rest else ""
-    if verb in {"ADD", "DROP", "MODIFY", "CHANGE"} and second == "COLUMN":
-        rest = rest[1:]
-    elif verb in {"ADD", "DROP"} and second in _KEYS:
-        return
-    rest = _without(_without(rest, "IF", "NOT", "EXISTS"), "IF", "EXISTS")
-    match verb:
-        case "ADD" if rest and rest[0].text == "(":
-            for part in _parts(rest[1:-1]):
-                if part and part[0].upper not in _KEYS:
-                    _place(columns, _definition(part, charset), part)
-        case "ADD":
-            _place(columns, _definition(rest, charset), rest)
-        case "DROP":
-            del columns[_index(columns, rest[0])]
-        case "MODIFY":
-            at = _index(columns, rest[0])
-            kept = columns.pop(at).name
-            _place(columns, replace(_definition(rest, charset), name=kept), rest, at)
-        case "CHANGE":
-            at = _index(columns, rest[0])
-            del columns[at]
-            _place(columns, _definition(rest[1:], charset), rest, at)
-        case "RENAME" if second == "COLUMN":
-            at = _index(columns, rest[1])
-            columns[at] = replace(columns[at], name=_unquoted(rest[3]))
-        case "CONVERT":
-            words = [token.upper for token in rest]
-            named = next((i for i, word in enumerate(words) if word in {"SET", "CHARSET"}), None)
-            if named is None or named + 1 >= len(rest):
-                raise NotUnderstoodError
-            new = _unquoted(rest[named + 1]).lower()
-            columns[:] = [replace(c, charset=new) if c.charset else c for c in columns]
+class _Alteration:
+    """Collects what the actions of one statement ask for; the server makes all of them at once.
+
+    So an action names a column as it was called before the statement, but for AFTER, which means
+    the columns there will be. Columns change in their place first; those added or moved find
+    theirs then, in the order of the statement.
+
+    Args:
+        columns: Before.
+        charset: The table's, for text columns that name none.
+    """
+
+    def __init__(self, columns: Sequence[MySqlColumn], charset: str) -> None:
+        self._before = columns
+        self._charset = charset
+        self._made = dict(enumerate(columns))
+        self._order = list(self._made)
+        self._touched: set[int] = set()
+        self._places: list[tuple[int, Token | None]] = []
+        self._converted = ""
+
+    def take(self, action: list[Token]) -> None:
+        """One action.
+
+        Raises:
+            NotUnderstoodError: See `altered`.
+        """
+        verb, rest = action[0].upper, action[1:]
+        if verb in {"ADD", "DROP"} and _is_key(rest):
+            return
+        is_column = bool(rest) and rest[0].upper == "COLUMN"
+        rest = rest[1:] if is_column else rest
+        asked = len(rest)
+        rest = _without(_without(rest, "IF", "NOT", "EXISTS"), "IF", "EXISTS")
+        lenient = len(rest) < asked
+        match verb:
+            case "ADD" if rest and rest[0].text == "(":
+                for part in _parts(rest[1:-1]):
+                    if part and not _is_key(part):
+                        self._add(part, lenient=lenient)
+            case "ADD":
+                self._add(rest, lenient=lenient)
+            case "CONVERT":
+                self._convert(rest)
+            case "DROP" | "MODIFY" | "CHANGE":
+                self._alter(verb, rest, lenient=lenient)
+            case "RENAME" if is_column:
+                self._alter(verb, rest, lenient=lenient)
+
+    def columns(self) -> tuple[MySqlColumn, ...]:
+        """Those after the statement.
+
+        Raises:
+            NotUnderstoodError: A name is there twice, or one that AFTER names is not there.
+        """
+        for key, place in self._places:
+            if key in self._order:
+                self._order.remove(key)
+            self._order.insert(self._place(place), key)
+        found = [self._made[key] for key in self._order]
+        if len({column.name.lower() for column in found}) < len(found):
+            raise NotUnderstoodError
+        if self._converted:
+            found = [replace(c, charset=self._converted) if c.charset else c for c in found]
+        return tuple(found)
+
+    def _add(self, tokens: list[Token], *, lenient: bool) -> None:
+        if lenient and _find(self._before, tokens[0]) is not None:
+            return
+        key = len(self._made)
+        self._made[key] = _definition(tokens, self._charset)
+        self._places.append((key, _asked_place(tokens)))
+
+    def _alter(self, verb: str, rest: list[Token], *, lenient: bool) -> None:
+        key = _find(self._before, rest[0])
+        if key is None and lenient:
+            return
+        if key is None or key in self._touched:
+            raise NotUnderstoodError(rest[0].text)
+        self._touched.add(key)
+        match verb:
+            case "DROP":
+                self._order.remove(key)
+                return
+            case "RENAME":
+                self._made[key] = replace(self._made[key], name=_unquoted(rest[2]))
+                return
+            case "MODIFY":
+                name = self._made[key].name
+                self._made[key] = replace(_definition(rest, self._charset), name=name)
+            case "CHANGE":
+                self._made[key] = _definition(rest[1:], self._charset)
+        place = _asked_place(rest)
+        if place is not None:
+            self._places.append((key, place))
+
+    def _convert(self, rest: Sequence[Token]) -> None:
+        words = [token.upper for token in rest]
+        named = next((i for i, word in enumerate(words) if word in {"SET", "CHARSET"}), None)
+        if named is None or named + 1 >= len(rest):
+            raise NotUnderstoodError
+        self._converted = _unquoted(rest[named + 1]).lower()
+
+    def _place(self, asked: Token | None) -> int:
+        if asked is None:
+            return len(self._order)
+        if asked.upper == "FIRST":
+            return 0
+        at = _find([self._made[key] for key in self._order], asked)
+        if at is None:
+            raise NotUnderstoodError(asked.text)
+        return at + 1
 
 
-def _place(
-    columns: list[MySqlColumn],
-    column: MySqlColumn,
-    tokens: Sequence[Token],
-    default: int | None = None,
-) -> None:
-    """Put the column where FIRST or AFTER says, else at `default` or last."""
+def _asked_place(tokens: Sequence[Token]) -> Token | None:
+    """FIRST, the name behind AFTER, or None."""
     if tokens[-1].upper == "FIRST":
-        columns.insert(0, column)
-    elif len(tokens) > 1 and tokens[-2].upper == "AFTER":
-        columns.insert(_index(columns, tokens[-1]) + 1, column)
-    else:
-        columns.insert(len(columns) if default is None else default, column)
+        return tokens[-1]
+    if len(tokens) > 1 and tokens[-2].upper == "AFTER":
+        return tokens[-1]
+    return None
+
+
+def _is_key(tokens: Sequence[Token]) -> bool:
+    """Whether this is no column: an index, a constraint, a partition, versioning."""
+    words = [token.upper for token in tokens[:2]]
+    if not words:
+        return False
+    follows = _KEYS_BY_NEXT.get(words[0])
+    return words[0] in _KEYS if follows is None else words[-1] in follows
 
 
 def _definition(tokens: Sequence[Token], charset: str) -> MySqlColumn:
@@ -224,12 +307,9 @@ def _enum_text(kind: list[str]) -> str:
     return kind[0].lower() + "".join(kind[1:])
 
 
-def _index(columns: Sequence[MySqlColumn], token: Token) -> int:
+def _find(columns: Sequence[MySqlColumn], token: Token) -> int | None:
     wanted = _unquoted(token).lower()
-    for index, column in enumerate(columns):
-        if column.name.lower() == wanted:
-            return index
-    raise NotUnderstoodError(wanted)
+    return next((i for i, column in enumerate(columns) if column.name.lower() == wanted), None)
 
 
 def _renames(tokens: list[Token], database: str) -> list[TableChange]:

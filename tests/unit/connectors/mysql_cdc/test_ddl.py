@@ -64,6 +64,58 @@ def shown(columns: tuple[MySqlColumn, ...]) -> str:
         ),
         ("/*!50000 ADD c INT */", "id:int name:varchar Price:decimal c:int"),
         ("ADD PARTITION (PARTITION p VALUES LESS THAN (9))", "id:int name:varchar Price:decimal"),
+        # Every action names the columns there were before the statement.
+        (
+            "RENAME COLUMN id TO name, RENAME COLUMN name TO id",
+            "name:int id:varchar Price:decimal",
+        ),
+        ("CHANGE id name INT, CHANGE name id TEXT", "name:int id:text Price:decimal"),
+        (
+            "RENAME COLUMN id TO name, RENAME COLUMN name TO price, RENAME COLUMN price TO id",
+            "name:int price:varchar id:decimal",
+        ),
+        ("CHANGE id name INT, CHANGE name id TEXT FIRST", "id:text name:int Price:decimal"),
+        (
+            "RENAME COLUMN name TO title, ADD a INT AFTER title",
+            "id:int title:varchar a:int Price:decimal",
+        ),
+        ("ADD a INT AFTER title, CHANGE name title TEXT", "id:int title:text a:int Price:decimal"),
+        ("ADD name DATE, DROP name", "id:int Price:decimal name:date"),
+        ("RENAME COLUMN id TO name, DROP name", "name:int Price:decimal"),
+        ("ADD a INT FIRST, ADD b INT FIRST", "b:int a:int id:int name:varchar Price:decimal"),
+        (
+            "MODIFY name TEXT AFTER price, ADD a INT AFTER name",
+            "id:int Price:decimal name:text a:int",
+        ),
+        # MariaDB: nothing happens where the column is there, or is not.
+        (
+            "ADD COLUMN IF NOT EXISTS name DATE, ADD a INT",
+            "id:int name:varchar Price:decimal a:int",
+        ),
+        ("ADD COLUMN IF NOT EXISTS (name DATE, a INT)", "id:int name:varchar Price:decimal a:int"),
+        ("DROP COLUMN IF EXISTS x, DROP IF EXISTS name", "id:int Price:decimal"),
+        (
+            "MODIFY COLUMN IF EXISTS x INT, CHANGE IF EXISTS y z INT",
+            "id:int name:varchar Price:decimal",
+        ),
+        ("RENAME COLUMN IF EXISTS x TO y", "id:int name:varchar Price:decimal"),
+        ("RENAME COLUMN IF EXISTS name TO y", "id:int y:varchar Price:decimal"),
+        # Words that MySQL does not reserve are names of columns too.
+        ("ADD period INT", "id:int name:varchar Price:decimal period:int"),
+        (
+            "ADD vector VARCHAR(9), ADD system TEXT",
+            "id:int name:varchar Price:decimal vector:varchar system:text",
+        ),
+        ("ADD (period INT, VECTOR INDEX (name))", "id:int name:varchar Price:decimal period:int"),
+        ("ADD VECTOR INDEX v (name), ADD VECTOR KEY (id)", "id:int name:varchar Price:decimal"),
+        (
+            "ADD SYSTEM VERSIONING, ADD PERIOD FOR SYSTEM_TIME (a, b)",
+            "id:int name:varchar Price:decimal",
+        ),
+        (
+            "DROP SYSTEM VERSIONING, DROP PERIOD FOR SYSTEM_TIME",
+            "id:int name:varchar Price:decimal",
+        ),
     ],
 )
 def test_columns_after_alter_table(actions: str, expected: str) -> None:
@@ -95,7 +147,20 @@ def test_converting_a_table_converts_its_text() -> None:
     assert [c.charset for c in after("CONVERT TO CHARACTER SET utf8mb4")] == ["", "utf8mb4", ""]
 
 
-@pytest.mark.parametrize("actions", ["DROP nothing", "RENAME COLUMN x TO y", "ADD a"])
+@pytest.mark.parametrize(
+    "actions",
+    [
+        "DROP nothing",
+        "RENAME COLUMN x TO y",
+        "ADD a",
+        "ADD name INT",
+        "RENAME COLUMN id TO Name",
+        "ADD a INT, ADD A TEXT",
+        "CHANGE id a INT, RENAME COLUMN id TO b",
+        "DROP id, MODIFY id INT",
+        "CHANGE id a INT, ADD b INT AFTER id",
+    ],
+)
 def test_what_is_not_understood_is_said(actions: str) -> None:
     with pytest.raises(NotUnderstoodError):
         after(actions)
