@@ -90,6 +90,8 @@ class GroupAggregateSpec(OperatorSpec):
 class GroupAggregateOperator(Operator):
     """Fold each batch into its groups; a group whose result changed says so once per batch.
 
+    What is taken back from a group without rows was never seen, and is passed over.
+
     Changelog: all -> +I, -U (where needed), +U, -D of groups that vanish.  State: per group the
     number of rows and what the calls keep, until its last row is taken back or its time is up.
     Order: groups in order of their first row in the batch.
@@ -116,12 +118,12 @@ class GroupAggregateOperator(Operator):
         state, rows = self._groups, batch.rows
         slots = state.slots(batch, self._clock.now_ms())
         if self._spec.final:
-            state.accumulate(batch, slots)
+            state.accumulate(*state.seen(batch, slots))
             return
         groups, firsts, _ = state.table.distinct(slots)
         before = state.counts.data[groups] > 0
         old = state.results(groups[before])
-        state.accumulate(batch, slots)
+        state.accumulate(*state.seen(batch, slots))
         after = state.counts.data[groups] > 0
         new = state.results(groups[after])
         changed = before & after
@@ -131,7 +133,7 @@ class GroupAggregateOperator(Operator):
                 [c.filter(pa.array(before[after])) for c in new],
                 int(np.count_nonzero(changed)),
             )
-        state.table.remove(groups[~after])
+        state.remove(groups[~after])
         found = before_and_after(
             [rows.column(index).take(pa.array(firsts)) for index in self._spec.keys],
             (old, before),

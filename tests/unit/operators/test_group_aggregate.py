@@ -143,6 +143,30 @@ def test_a_batch_is_folded_by_key() -> None:
     assert counted("+Ix", "+Iy", "+Ix", "-Dy", rows_each=9) == ["+I[x, 2]"]
 
 
+def test_what_was_never_seen_is_not_taken_back() -> None:
+    unseen = ("-Ux", "+Ux", "+Iy", "-Dy", "-Dy", "+Iy")
+    assert counted(*unseen)[-1] == "+I[y, 1]"
+    assert counted(*unseen, rows_each=9) == ["+I[x, 1]", "+I[y, 1]"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_unseen_rows_count_the_same_in_batches(number: int) -> None:
+    seed = random.Random(number)
+    part = tuple((seed.choice(["+I", "-D", "-D"]), (seed.choice("abc"), 2)) for _ in range(200))
+    given = [Table("t", "k STRING, v INT", (part,)), Table("s", "k STRING, n BIGINT, v INT")]
+    insert = "INSERT INTO s SELECT k, COUNT(*), SUM(v) FROM t GROUP BY k"
+    singly, *batched = [run(given, insert, rows_each=n)[1][0] for n in (1, 7, 200)]
+    assert folded(singly)
+    assert all(folded(found) == folded(singly) for found in batched)
+
+
+def test_a_group_that_ends_leaves_no_value_to_the_next() -> None:
+    part = (("+I", ("a", 5)), ("-D", ("a", 6)), ("+I", ("b", 9)))
+    given = [Table("t", "k STRING, v INT", (part,)), Table("s", "k STRING, m INT, x INT")]
+    insert = "INSERT INTO s SELECT k, MIN(v), MAX(v) FROM t GROUP BY k"
+    assert run(given, insert)[1][0][-1] == ("+I", ("b", 9, 9))
+
+
 def test_batch_mode_sends_results_once_at_the_end() -> None:
     batch = {"execution.runtime-mode": "BATCH"}
     assert counted("+Ix", "+Iy", "+Ix", settings=batch) == ["+I[x, 2]", "+I[y, 1]"]

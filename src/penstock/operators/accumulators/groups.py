@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.changelog import RowKind
+from penstock.changelog import ChangelogBatch, RowKind
 from penstock.operators.accumulators.base import Accumulator, AggregateCall, Rows
 from penstock.operators.accumulators.choice import accumulator_for
 from penstock.state import KeyedTable, ValueCodec
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from penstock.changelog import ChangelogBatch
     from penstock.state import Extremes, StateTable
     from penstock.types import Schema
 
@@ -74,6 +74,17 @@ class GroupState:
         """The group of every row; unknown ones are new."""
         keys = [batch.rows.column(index) for index in self._key_columns]
         return self.table.slots(keys, batch.num_rows, now_ms)
+
+    def seen(self, batch: ChangelogBatch, slots: Slots) -> tuple[ChangelogBatch, Slots]:
+        """The rows, and their groups, without those taken back from groups that have none."""
+        signs = signs_of(batch)
+        lacking = None if signs is None else _unseen(slots, signs, self.counts.data)
+        if lacking is None:
+            return batch, slots
+        keep = np.ones(len(slots), np.bool_)
+        keep[lacking] = False
+        kinds = None if batch.kinds is None else batch.kinds[keep]
+        return ChangelogBatch(batch.rows.filter(pa.array(keep)), kinds), slots[keep]
 
     def accumulate(self, batch: ChangelogBatch, slots: Slots) -> None:
         """Take rows into their groups, and back."""
@@ -139,6 +150,32 @@ def signs_of(batch: ChangelogBatch) -> NDArray[np.int64] | None:
         return None
     gone = (kinds == RowKind.UPDATE_BEFORE) | (kinds == RowKind.DELETE)
     return np.where(gone, -1, 1) if gone.any() else None
+
+
+def _unseen(slots: Slots, signs: NDArray[np.int64], counts: NDArray[np.int64]) -> Slots | None:
+    """The rows that would take their group's number of rows below zero; None where none can.
+
+    Examples:
+        >>> _unseen(np.array([0, 1, 0, 0]), np.array([-1, -1, 1, -1]), np.array([0, 1]))
+        array([0])
+    """
+    found, gone = np.unique(slots[signs < 0], return_counts=True)
+    short = found[gone > counts[found]]
+    if not len(short):
+        return None
+    rows = np.flatnonzero(np.isin(slots, short))
+    rows = rows[np.argsort(slots[rows], kind="stable")]
+    groups, starts, place, sizes = np.unique(
+        slots[rows], return_index=True, return_inverse=True, return_counts=True
+    )
+    sums = np.cumsum(signs[rows])
+    began = counts[groups] - sums[starts] + signs[rows[starts]]
+    # How many rows a group lacked up to each row: the running largest, group by group.
+    lacked = np.maximum(-(sums + np.repeat(began, sizes)), 0) + place * (len(rows) + 1)
+    lacked = np.maximum.accumulate(lacked) - place * (len(rows) + 1)
+    before = np.concatenate([np.zeros(1, np.int64), lacked[:-1]])
+    before[starts] = 0
+    return rows[lacked > before]
 
 
 _KEEPS_NULLS = {"ARRAY_AGG", "SINGLE_VALUE"}
