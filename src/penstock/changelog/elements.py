@@ -40,10 +40,13 @@ class LeastWatermark:
     def update(self, index: int, watermark: Watermark) -> Watermark | None:
         """Take an input's watermark; that of all where it has changed."""
         self._of_inputs[index] = watermark
-        busy = [mark.timestamp_ms for mark in self._of_inputs if not mark.idle]
+        # One that has ended says nothing of the others, which may be idle and go on later.
+        open_ = [mark for mark in self._of_inputs if mark.timestamp_ms < MAX_WATERMARK]
+        busy = [mark.timestamp_ms for mark in open_ if not mark.idle]
         # Where all are idle the furthest one counts: none of them holds it back.
-        reached = min(busy) if busy else max(m.timestamp_ms for m in self._of_inputs)
-        found = Watermark(max(reached, self._last.timestamp_ms), idle=not busy)
+        reached = min(busy) if busy else max((m.timestamp_ms for m in open_), default=MAX_WATERMARK)
+        idle = bool(open_) and not busy
+        found = Watermark(max(reached, self._last.timestamp_ms), idle=idle)
         if found == self._last:
             return None
         self._last = found

@@ -109,7 +109,8 @@ class WatermarkOperator(Operator):
 
     def tick(self, now_ms: int, out: Output) -> None:
         idle = self._spec.idle_ms
-        if idle and not self._idle and now_ms - self._last_row_ms >= idle:
+        ended = self._sent == MAX_WATERMARK
+        if idle and not ended and not self._idle and now_ms - self._last_row_ms >= idle:
             self._idle = True
             out.watermark(Watermark(self._sent, idle=True))
 

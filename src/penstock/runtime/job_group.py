@@ -316,9 +316,17 @@ class JobGroup:
         for pipeline in self._pipelines:
             pipeline.resume()
         if self._boundary_asked and self._sources.at_boundary() and self._waiting():
+            self._pass_ends()
             return IDLE_WAIT_S * 1000  # nothing more in, until what waits has got its answers
         routes = {source_id: p for p in self._pipelines for source_id in p.sources if p.attached}
-        return self._sources.poll(routes, to_boundary=self._boundary_asked)
+        wait_ms = self._sources.poll(routes, to_boundary=self._boundary_asked)
+        self._pass_ends()
+        return wait_ms
+
+    def _pass_ends(self) -> None:
+        for pipeline in self._pipelines:
+            if pipeline.attached and pipeline.finished_epoch is None:
+                self._sources.pass_ends(pipeline)
 
     # Epochs
 
@@ -350,7 +358,7 @@ class JobGroup:
         return any(pipeline.waiting for pipeline in self._pipelines)
 
     def _ended(self, pipeline: Pipeline) -> bool:
-        return pipeline.attached and self._sources.ended(pipeline) and not pipeline.waiting
+        return pipeline.attached and pipeline.ended
 
     def _barrier(self, open_pipelines: list[Pipeline]) -> None:
         epoch = self._epochs.open_epoch
@@ -359,7 +367,6 @@ class JobGroup:
             self._states = self._sources.snapshot()
         for pipeline in self._pipelines:
             if pipeline in ended:
-                pipeline.finish()
                 pipeline.finished_epoch = epoch
             pipeline.barrier(epoch)
         sinks = self._sinks.opened

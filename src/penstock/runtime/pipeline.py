@@ -110,6 +110,7 @@ class Pipeline:
         stateful: Operators by an id that is stable over restarts.
         operators: All of them, sinks first.
         waiters: Those that may wait for answers from outside.
+        ending: Operators that have yet to learn that all input has ended, once it has.
         finished_epoch: The epoch that holds its last rows, once its sources have ended.
     """
 
@@ -122,7 +123,9 @@ class Pipeline:
     stateful: dict[str, tuple[OperatorSpec | PairSpec, Operator]] = field(default_factory=dict)
     waiters: list[_ToOperator] = field(default_factory=list)
     attached: bool = False
+    ending: list[_ToOperator] | None = None
     finished_epoch: int | None = None
+    _ended: set[str] = field(default_factory=set)
 
     def build(
         self,
@@ -172,12 +175,30 @@ class Pipeline:
             edge.operator.tick(now_ms, edge.out)
 
     def finish(self) -> None:
-        """All input has ended: sources first, operators learn that no time is left to come."""
-        for outs in self.inputs.values():
-            for out in outs:
-                out.watermark(Watermark(MAX_WATERMARK))
-        for edge in reversed(self.operators):
+        """All input has ended: sources first, operators learn that no time is left to come.
+
+        What they hand on may wait in an operator for an answer; those behind it learn of the end
+        in a later call.
+        """
+        if self.ending is None:
+            self.ending = list(self.operators)
+            for source_id in self.inputs:
+                self.end_source(source_id)
+        while self.ending and not self.waiting:
+            edge = self.ending.pop()
             edge.operator.finish(edge.out)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all operators know of the end, and nothing waits."""
+        return self.ending == [] and not self.waiting
+
+    def end_source(self, source_id: str) -> None:
+        """A source has emitted its last row: it holds no time back. Later calls do nothing."""
+        if source_id not in self._ended:
+            self._ended.add(source_id)
+            for out in self.inputs[source_id]:
+                out.watermark(Watermark(MAX_WATERMARK))
 
     def barrier(self, epoch: int) -> None:
         """An epoch ends: operators hand on what belongs to it, sources first."""

@@ -104,9 +104,13 @@ class Sources:
         for reader in self._readers.values():
             reader.acknowledge(epoch)
 
-    def ended(self, pipeline: Pipeline) -> bool:
-        """Whether all sources of an attached pipeline have emitted their last row."""
-        return all(self._reader_of[i].finished(i) for i in pipeline.sources)
+    def pass_ends(self, pipeline: Pipeline) -> None:
+        """Tell an attached pipeline which of its sources have emitted their last row."""
+        ended = [i for i in pipeline.sources if self._reader_of[i].finished(i)]
+        for source_id in ended:
+            pipeline.end_source(source_id)
+        if len(ended) == len(pipeline.sources):
+            pipeline.finish()
 
     def progress(self) -> list[TableProgress]:
         """Progress by table."""
