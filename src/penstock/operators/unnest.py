@@ -38,6 +38,9 @@ class UnnestSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    def passed(self, index: int) -> int | None:
+        return index if index < len(self.given.columns) - 1 else None
+
     @property
     def forwards(self) -> bool:
         return True

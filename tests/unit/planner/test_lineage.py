@@ -7,8 +7,9 @@ from tests.conformance.streams import Table, planned, scripted
 from penstock.planner.lineage import origins
 
 
-def traced(query: str, columns: str) -> list[str]:
-    given = [Table("t", "k STRING, v BIGINT", mode="I,UB,UA,D"), Table("s", columns)]
+def traced(query: str, columns: str, source: str = "") -> list[str]:
+    first = Table("t", source) if source else Table("t", "k STRING, v BIGINT", mode="I,UB,UA,D")
+    given = [first, Table("s", columns)]
     with scripted(given):
         sink = planned(given, f"INSERT INTO s {query}", {}).sinks[0]
     return [
@@ -26,3 +27,14 @@ def test_keys_are_passed_on_and_results_are_not() -> None:
     assert traced(top, "v BIGINT, k STRING, rn BIGINT") == ["v", "k", "-"]
     sets = "SELECT k, v, COUNT(*) FROM t GROUP BY CUBE (k, v)"
     assert traced(sets, "k STRING, v BIGINT, n BIGINT") == ["k", "v", "-"]
+
+
+def test_what_windows_and_unnest_add_comes_from_nowhere() -> None:
+    timed = "k STRING, ts TIMESTAMP(3), a ARRAY<INT>, WATERMARK FOR ts AS ts"
+    window = "TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND))"
+    rows = f"SELECT k, window_start, window_time FROM {window}"
+    assert traced(rows, "k STRING, a TIMESTAMP(3), b TIMESTAMP(3)", timed) == ["k", "-", "-"]
+    grouped = f"SELECT window_end, k, COUNT(*) FROM {window} GROUP BY k, window_start, window_end"
+    assert traced(grouped, "e TIMESTAMP(3), k STRING, n BIGINT", timed) == ["-", "k", "-"]
+    elements = "SELECT e, k FROM t CROSS JOIN UNNEST(a) AS u (e)"
+    assert traced(elements, "e INT, k STRING", timed) == ["-", "k"]

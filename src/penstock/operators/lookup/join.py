@@ -91,6 +91,9 @@ class LookupJoinSpec(OperatorSpec):
     def schema(self) -> Schema:
         return self.output
 
+    def passed(self, index: int) -> int | None:
+        return index if index < len(self.output.columns) - len(self.right) else None
+
     @property
     def forwards(self) -> bool:
         return True

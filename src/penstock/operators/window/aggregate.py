@@ -60,6 +60,9 @@ class WindowAggregateSpec(OperatorSpec):
     def changes(self, given: ChangelogMode) -> ChangelogMode:  # noqa: ARG002
         return ChangelogMode.insert_only()
 
+    def passed(self, index: int) -> int | None:
+        return self.keys[index] if index < len(self.keys) else None
+
     def needs_before(self, wanted: bool) -> bool | None:  # noqa: ARG002, FBT001
         return True
 

@@ -133,6 +133,9 @@ class WindowSpec(OperatorSpec):
         """The type of the time attribute."""
         return self.given.columns[self.column].type
 
+    def passed(self, index: int) -> int | None:
+        return index if index < len(self.given.columns) else None
+
     @property
     def forwards(self) -> bool:
         return True
