@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import CLIENT
 
+from penstock.clients.mysql_login import log_in
 from penstock.config import Secret
 from penstock.errors import ConnectorError
 from penstock.wire.mysql.result_set import (
@@ -108,7 +109,8 @@ class MySqlConnection:
             ConnectorError: Unreachable (retryable), or refused (not).
         """
         try:
-            raw = pymysql.connect(**_arguments(endpoint))
+            timeout_s = max(1, endpoint.read_timeout_ms // 1000)
+            raw = log_in(timeout_s, **_arguments(endpoint))
         except (pymysql.MySQLError, OSError, RuntimeError) as error:
             raise connector_error(error, endpoint) from error
         _check_tls(raw, endpoint)
@@ -292,7 +294,6 @@ def _arguments(endpoint: MySqlEndpoint) -> dict[str, Any]:
         "charset": "utf8mb4",
         "autocommit": True,
         "connect_timeout": max(1, endpoint.connect_timeout_ms // 1000),
-        "read_timeout": max(1, endpoint.read_timeout_ms // 1000),
         "write_timeout": max(1, endpoint.read_timeout_ms // 1000),
         "client_flag": CLIENT.MULTI_STATEMENTS & 0,
         "init_command": _UTC,

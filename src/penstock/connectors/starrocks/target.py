@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import CLIENT
 
+from penstock.clients.mysql_login import log_in
 from penstock.connectors.base import MISSING_TABLE
 from penstock.connectors.starrocks.types import is_writable, types_match
 from penstock.errors import ConnectorError, ValidationError, nearest
@@ -81,7 +82,8 @@ class TargetConnection:
         failure: Exception | None = None
         for host, port in url.hosts:
             try:
-                connection: Any = pymysql.connect(
+                connection = log_in(
+                    None if url.socket_timeout_ms == 0 else self._read_timeout_s(),
                     host=host,
                     port=port,
                     user=options.username,
@@ -89,7 +91,6 @@ class TargetConnection:
                     charset="utf8mb4",
                     autocommit=True,
                     connect_timeout=self._connect_timeout_s(),
-                    read_timeout=None if url.socket_timeout_ms == 0 else self._read_timeout_s(),
                     init_command=_set_variables(url.session_variables),
                     **tls_arguments(options),
                 )

@@ -326,13 +326,20 @@ class BinlogDecoder:
             self._flush()
             self._out.append(Heartbeat(self.position))
         elif kind == _PARTIAL_UPDATE:
+            self._refuse_partial(int.from_bytes(data[body : body + 6], "little"))
+        elif kind == _MARIA_ENCRYPTED:
+            pass  # the server decrypts what it sends
+
+    def _refuse_partial(self, number: int) -> None:
+        """Updates of a JSON value hold only what changed; in tables not read they do not matter."""
+        _, table = self._tables.get(number, (b"", None))
+        if table is not None:
             raise DataError(
                 "partial JSON updates cannot be read",
+                table=".".join(table.name),
                 offset=str(self.position),
                 hint="Set binlog_row_value_options to '' on the server.",
             )
-        elif kind == _MARIA_ENCRYPTED:
-            pass  # the server decrypts what it sends
 
     def _advance(self, log_offset: int) -> int:
         """Offsets have 32 bits in events; files may be longer."""

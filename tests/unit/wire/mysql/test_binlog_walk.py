@@ -11,6 +11,7 @@ import pytest
 from tests.unit.wire.mysql.stream import DELETE, UPDATE, WRITE, Row, Stream
 
 from penstock.changelog import RowKind
+from penstock.errors import DataError
 from penstock.wire.mysql.binlog import BinlogDecoder
 from penstock.wire.mysql.binlog_events import BinlogElement, RowsBlock, TransactionEnd
 from penstock.wire.mysql.column import MySqlColumn, parse_column
@@ -22,6 +23,7 @@ TYPES = {
     "price": "decimal(10,2)",
     "at": "datetime(6)",
 }
+PARTIAL_UPDATE = 39
 TOO_FEW_FOR_BULK = 8 << 10
 
 
@@ -112,6 +114,20 @@ def test_rows_of_a_table_under_two_numbers_keep_their_order() -> None:
         stream.end()
     found = changes(decode(bytes(stream.data), 1 << 20))["t1"]
     assert [values[0] for _, values, _, _ in found] == [0, 1, 2]
+
+
+def test_partial_json_updates_are_refused_only_in_tables_that_are_read() -> None:
+    stream = Stream()
+    for table, name in ((5, b"other"), (6, b"t1")):
+        stream.begin()
+        stream.table_map(table, name)
+        stream.event(PARTIAL_UPDATE, table.to_bytes(6, "little") + bytes(20))
+        stream.end()
+        if name == b"other":
+            assert isinstance(decode(bytes(stream.data), 1 << 20)[-1], TransactionEnd)
+    with pytest.raises(DataError, match="partial JSON updates") as met:
+        decode(bytes(stream.data), 1 << 20)
+    assert "d.t1" in met.value.render()
 
 
 def test_values_are_what_was_written() -> None:
