@@ -7,11 +7,16 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.exit_codes import FAILED
+from penstock.cli.exit_codes import FAILED, INTERRUPTED
 from penstock.cli.log import log_options
 from penstock.cli.script_file import ScriptFile, script_options
 from penstock.cli.settings import read_settings
 from penstock.errors import JobError, PenstockError
+
+_AT_START = (
+    "Stopped while the script was being started: what was not committed is rolled back. The same"
+    " command starts it again, from what was committed."
+)
 
 
 @click.command(name="run")
@@ -54,6 +59,9 @@ def command(
         if not as_json:
             raise
         ended = Ended(FAILED, (error,))
+    except KeyboardInterrupt:
+        click.echo(f"\n[INFO] {_AT_START}", err=True)
+        ended = Ended(INTERRUPTED)
     for failure in ended.errors:
         click.echo(script.rendered(failure), err=True)
     if as_json:
