@@ -51,6 +51,7 @@ _HARMLESS: Mapping[str, str] = {
         ["useunicode", "characterencoding", "connectioncollation", "charactersetresults"],
         "the connection speaks utf8mb4",
     ),
+    "trustcertificatekeystorepassword": "a PEM file needs none",
     **dict.fromkeys(
         "rewritebatchedstatements useserverprepstmts usecompression cacheprepstmts"
         " prepstmtcachesize prepstmtcachesqllimit allowmultiqueries tinyint1isbit usecursorfetch"
@@ -164,7 +165,6 @@ _HONOURED = frozenset(
         "serversslcert",
         "trustcertificatekeystoreurl",
         "trustcertificatekeystoretype",
-        "trustcertificatekeystorepassword",
         "connecttimeout",
         "sockettimeout",
         "sessionvariables",

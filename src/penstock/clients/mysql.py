@@ -115,9 +115,13 @@ class MySqlConnection:
             raise connector_error(error, endpoint) from error
         _check_tls(raw, endpoint)
         connection = cls(endpoint, raw)
-        if endpoint.session_variables:
-            connection.query(f"SET {endpoint.session_variables}")
-            connection.query(_UTC)
+        try:
+            if endpoint.session_variables:
+                connection.query(f"SET {endpoint.session_variables}")
+                connection.query(_UTC)
+        except ConnectorError:
+            connection.close()
+            raise
         return connection
 
     @property

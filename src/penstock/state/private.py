@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ FOLDER_MODE = 0o700
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # What a state directory holds at its top. Where there is anything else, the folder is not ours
 # alone, and keeps its rights.
-_OWN_NAMES = {"lock", "incarnation", "intents", "script.json", "sources", "spool", "operators"}
-_OWN_SUFFIXES = (".tmp", ".jsonl")
+_OWN_NAMES = re.compile(
+    r"lock|sources|spool|operators|script\.(?:json|tmp)|(?:incarnation|intents)(?:\.tmp)?"
+    r"|manifest-\d{12}\.(?:json|tmp)"
+)
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -68,8 +71,7 @@ def narrow(directory: Path) -> None:
 
 
 def _is_own(path: Path) -> bool:
-    name = path.name
-    return name in _OWN_NAMES or name.startswith("manifest-") or name.endswith(_OWN_SUFFIXES)
+    return _OWN_NAMES.fullmatch(path.name) is not None
 
 
 def _take_rights(path: Path) -> None:

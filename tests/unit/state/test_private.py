@@ -53,7 +53,8 @@ def leave_all_there_is(directory: Path) -> None:
     ring.put(b"b")
     ring.close()
     nothing: Any = None
-    DeadLetters(directory / "dead.jsonl", "d.t", nothing, SystemClock()).write(nothing, [])
+    letters = directory / "spool" / "dead.jsonl"
+    DeadLetters(letters, "d.t", nothing, SystemClock()).write(nothing, [])
 
 
 def test_files_are_made_for_their_owner_alone(tmp_path: Path) -> None:
@@ -81,10 +82,20 @@ def test_a_folder_that_holds_other_things_keeps_its_rights(tmp_path: Path) -> No
     """Somebody names his home, or a folder of a project: only what is ours is narrowed."""
     directory = tmp_path / "project"
     directory.mkdir(mode=0o755)
-    (directory / "README").touch(mode=0o644)
+    others = ["README", "notes.tmp", "events.jsonl", "manifest-of-us.json", "manifest-1.yaml"]
+    for name in others:
+        (directory / name).touch(mode=0o644)
     leave_all_there_is(directory)
     CheckpointStore(directory).close()
-    assert wide(directory) == {"project": "0o755", "project/README": "0o644"}
+    kept = {f"project/{name}": "0o644" for name in others}
+    assert wide(directory) == {"project": "0o755", **kept}
+
+
+def test_what_a_killed_process_left_half_written_is_ours(tmp_path: Path) -> None:
+    for name in ("manifest-000000000007.tmp", "intents.tmp", "incarnation.tmp", "script.tmp"):
+        (tmp_path / name).touch(mode=0o644)
+    CheckpointStore(tmp_path).close()
+    assert wide(tmp_path) == {}
 
 
 def test_a_shared_folder_and_links_are_left_alone(tmp_path: Path) -> None:

@@ -70,6 +70,12 @@ def test_honoured_parameters() -> None:
     assert url.notes == ()
 
 
+def test_a_parameter_nobody_reads_is_told() -> None:
+    (note,) = jdbc_url(DRIVER + "?trustCertificateKeyStorePassword=geheim").notes
+    assert "trustCertificateKeyStorePassword has no effect here: a PEM file needs none" in note
+    assert "geheim" not in note
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
