@@ -1,15 +1,11 @@
 import io
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from penstock.changelog import ChangelogBatch
-from penstock.clock import SystemClock
-from penstock.connectors.base import SourceContext, TableDescriptor, find_connector
+from penstock.connectors.base import TableDescriptor, find_connector
 from penstock.connectors.datagen import DatagenReader, DatagenSource
 from penstock.connectors.print import PrintWriter
 from penstock.errors import OptionError
@@ -167,23 +163,3 @@ def test_connectors_are_found_by_name() -> None:
     assert find_connector("blackhole").sink is not None
     assert find_connector("print").sink is not None
     assert find_connector("datagen").source is not None
-
-
-@pytest.mark.slow
-def test_datagen_makes_five_million_rows_a_second(tmp_path: Path) -> None:
-    options = {
-        "rows-per-second": "100000000",
-        "fields.id.kind": "sequence",
-        "fields.id.start": "1",
-        "fields.id.end": "10000000",
-        "fields.name.length": "10",
-    }
-    made = source(options, id=BIGINT, name=STRING, score=DOUBLE)
-    with ThreadPoolExecutor(1) as pool:
-        reader = made.create_reader(SourceContext(tmp_path, pool, SystemClock(), lambda: None))
-        reader.attach("s", made, None)
-        start = time.process_time()
-        while not reader.finished("s"):
-            reader.poll(lambda *_: None, 50)
-        took = time.process_time() - start
-    assert 10_000_000 / took > 5_000_000

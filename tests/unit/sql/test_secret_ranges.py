@@ -103,20 +103,25 @@ def test_an_address_is_shown_without_its_password() -> None:
 @pytest.mark.parametrize(
     ("part", "count"),
     [
-        ("'password'=", 2_000),
-        ("/* ", 15_000),
-        ("a=b;", 15_000),
-        ("'\"", 15_000),
-        ("http://u:", 15_000),
-        ("a.b-", 15_000),
-        ("\n'", 15_000),
+        ("'password'=", 200),
+        ("/* ", 2_000),
+        ("a=b;", 2_000),
+        ("'\"", 2_000),
+        ("http://u:", 2_000),
+        ("a.b-", 2_000),
+        ("\n'", 2_000),
     ],
 )
 def test_the_time_it_takes_does_not_explode(part: str, count: int) -> None:
-    """Where it grew with the square of the length, the first three took half a minute."""
-    text, before = part * count, time.process_time()
-    assert len(starred(text, secret_ranges(text))) == len(text)
-    assert time.process_time() - before < 8
+    """Eight times the text takes eight times as long, not 64 times."""
+
+    def seconds(text: str) -> float:
+        before = time.process_time()
+        assert len(starred(text, secret_ranges(text))) == len(text)
+        return time.process_time() - before
+
+    short, long = part * count, part * count * 8
+    assert min(seconds(long) for _ in range(2)) < 24 * min(seconds(short) for _ in range(5))
 
 
 def test_any_text_is_read_to_its_end() -> None:
