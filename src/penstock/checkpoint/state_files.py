@@ -61,7 +61,7 @@ class StateFiles:
         self.directory = directory
 
     def write(
-        self, name: str, parts: Mapping[TablePlace, pa.RecordBatch]
+        self, name: str, parts: Mapping[TablePlace, Sequence[pa.RecordBatch]]
     ) -> dict[TablePlace, Segment]:
         """One durable file with a segment for each part. May be called again with the same name.
 
@@ -75,11 +75,13 @@ class StateFiles:
         try:
             make_private_folder(self.directory)
             with os.fdopen(open_private(path, _WRITE), "wb") as file:
-                for place, batch in parts.items():
+                for place, batches in parts.items():
                     start = file.tell()
-                    with pa.ipc.new_stream(file, batch.schema) as writer:
-                        writer.write_batch(batch)
-                    found[place] = Segment(name, start, file.tell() - start, batch.num_rows)
+                    with pa.ipc.new_stream(file, batches[0].schema) as writer:
+                        for batch in batches:
+                            writer.write_batch(batch)
+                    rows = sum(batch.num_rows for batch in batches)
+                    found[place] = Segment(name, start, file.tell() - start, rows)
                 file.flush()
                 os.fsync(file.fileno())
             _sync(self.directory)
@@ -97,22 +99,24 @@ class StateFiles:
         Raises:
             CheckpointError: A file is missing or damaged.
         """
-        return [self._segment(segment) for segment in segments]
+        return [batch for segment in segments for batch in self._segment(segment)]
 
-    def _segment(self, segment: Segment) -> pa.RecordBatch:
+    def _segment(self, segment: Segment) -> list[pa.RecordBatch]:
         path = self.directory / segment.file
         try:
             with path.open("rb") as file:
                 file.seek(segment.offset)
                 data = file.read(segment.length)
             with pa.ipc.open_stream(data) as reader:
-                batch = reader.read_next_batch()
-            batch.validate(full=True)
-        except (OSError, StopIteration, pa.ArrowException) as error:
+                batches = list(reader)
+            for batch in batches:
+                batch.validate(full=True)
+        except (OSError, pa.ArrowException) as error:
             raise _damaged(path, str(error)) from error
-        if batch.num_rows != segment.rows:
-            raise _damaged(path, f"It holds {batch.num_rows} rows, not {segment.rows}.")
-        return batch
+        rows = sum(batch.num_rows for batch in batches)
+        if rows != segment.rows or not batches:
+            raise _damaged(path, f"It holds {rows} rows, not {segment.rows}.")
+        return batches
 
     def merge(self, name: str, segments: Sequence[Segment], *, whole: bool) -> Segment:
         """Several segments of a table as one durable one.
@@ -137,14 +141,14 @@ class StateFiles:
                     path.unlink(missing_ok=True)
 
 
-def merged(batches: Sequence[pa.RecordBatch], *, whole: bool) -> pa.RecordBatch:
-    """The last row of every slot.
+def merged(batches: Sequence[pa.RecordBatch], *, whole: bool) -> list[pa.RecordBatch]:
+    """The last row of every slot; several batches where texts are more than one can hold, 2 GiB.
 
     Args:
         batches: Changes of one table, in order.
         whole: Leave out slots that were forgotten.
     """
-    table = pa.Table.from_batches(batches).combine_chunks()
+    table = pa.Table.from_batches(batches)
     slots = table.column("slot").to_numpy()
     order = np.arange(len(slots))
     last = np.full(int(slots.max(initial=-1)) + 1, -1)
@@ -153,7 +157,7 @@ def merged(batches: Sequence[pa.RecordBatch], *, whole: bool) -> pa.RecordBatch:
     if whole:
         keep &= table.column("live").to_numpy()
     found = table.filter(pa.array(keep)).combine_chunks().to_batches()
-    return found[0] if found else batches[0].slice(0, 0)
+    return found or [batches[0].slice(0, 0)]
 
 
 def worth_merging(segments: Sequence[Segment]) -> tuple[int, bool] | None:

@@ -177,7 +177,7 @@ class JobGroup:
         self._ran = self._ran or manifest is not None
         self._operators = OperatorStates(
             StateFiles(self.store.directory / "operators"),
-            self._pools.disk,
+            self._pools.merges,
             self.store.incarnation,
             manifest.operators if manifest else {},
         )

@@ -53,7 +53,9 @@ class StateCut:
         Raises:
             NotDurableError: It could not be written; it may be tried again.
         """
-        self.written = self.files.write(self.name, self.parts)
+        self.written = self.files.write(
+            self.name, {place: [batch] for place, batch in self.parts.items()}
+        )
         tables = {
             place: (*self.tables.get(place, ()), *self._new(place))
             for place in {**self.tables, **self.written}
@@ -153,8 +155,10 @@ class OperatorStates:
         for place, segment in (cut.written or {}).items():
             if place in self._tables:
                 self._segments.setdefault(place, []).append(segment)
-        merging = [s.file for _, future in self._merging.values() for s in _done(future)]
-        if not any(not future.done() for _, future in self._merging.values()):
+        # A merge may end at any moment: its file is asked for once, and nothing is deleted else.
+        merged = [_merged(future) for _, future in self._merging.values()]
+        if None not in merged:
+            merging = [s.file for found in merged for s in found or ()]
             kept = [s.file for segments in self._segments.values() for s in segments]
             kept += [s.file for segments in cut.tables.values() for s in segments]
             self.files.keep([*kept, *merging, cut.name])
@@ -188,5 +192,8 @@ class OperatorStates:
             segments[start : start + len(taken)] = [merged]
 
 
-def _done(future: Future[Segment]) -> list[Segment]:
-    return [future.result()] if future.done() and future.exception() is None else []
+def _merged(future: Future[Segment]) -> list[Segment] | None:
+    """What a merge made, nothing where it failed; None where it has not ended."""
+    if not future.done():
+        return None
+    return [] if future.exception() is not None else [future.result()]

@@ -13,6 +13,7 @@ class Pools:
         sink_io: Loads, one call per table.
         commits: Commits, which wait for publishes; a hanging one must not hold up loads.
         disk: Writes of rows to the spool.
+        merges: Merges of operator state, one thread; reading and writing whole tables takes long.
         checkpoint: The checkpoint writer, one thread.
     """
 
@@ -21,6 +22,7 @@ class Pools:
         self.sink_io = ThreadPoolExecutor(16, "sink-io")
         self.commits = ThreadPoolExecutor(64, "commits")
         self.disk = ThreadPoolExecutor(2, "disk")
+        self.merges = ThreadPoolExecutor(1, "state-merges")
         self.checkpoint = ThreadPoolExecutor(1, "checkpoint-writer")
 
     def shutdown(self) -> None:
@@ -29,4 +31,5 @@ class Pools:
         self.commits.shutdown(wait=True)
         self.io.shutdown(wait=False, cancel_futures=True)
         self.disk.shutdown(wait=True)
+        self.merges.shutdown(wait=True, cancel_futures=True)
         self.checkpoint.shutdown(wait=True)

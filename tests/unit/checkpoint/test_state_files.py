@@ -36,9 +36,9 @@ def contents(table: KeyedTable, keys: list[str]) -> list[int]:
 def test_segments_are_read_back_and_merged(tmp_path: Path) -> None:
     files = StateFiles(tmp_path / "operators")
     table = made()
-    one = files.write("1.state", {("0", "t"): changed(table, ["a", "b"], 1)})
+    one = files.write("1.state", {("0", "t"): [changed(table, ["a", "b"], 1)]})
     table.remove(table.find([pa.array(["b"])], 1))
-    two = files.write("2.state", {("0", "t"): changed(table, ["a", "c"], 5)})
+    two = files.write("2.state", {("0", "t"): [changed(table, ["a", "c"], 5)]})
     segments = [one["0", "t"], two["0", "t"]]
     tables, texts = decode(encode({("0", "t"): segments}, {"0": "GroupAggregate"}))
     assert tables == {("0", "t"): segments}
@@ -61,15 +61,27 @@ def test_a_merge_of_later_segments_remembers_what_was_forgotten() -> None:
     table.remove(table.find([pa.array(["a"])], 1))
     later = table.changes()
     assert later is not None
-    assert merged([later], whole=False).num_rows == 1
+    (kept,) = merged([later], whole=False)
+    assert kept.num_rows == 1
     again = made()
-    again.load([first, merged([later], whole=False)])
+    again.load([first, kept])
     assert contents(again, ["a", "b"]) == [-1, 1]
+
+
+def test_a_segment_of_several_batches_is_read_as_a_whole(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    table = made()
+    batches = [changed(table, ["a", "b"], 1), changed(table, ["c"], 2)]
+    segment = files.write("1.state", {("0", "t"): batches})["0", "t"]
+    assert segment.rows == 3
+    again = made()
+    again.load(files.read([segment]))
+    assert contents(again, ["a", "b", "c"]) == [1, 1, 2]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     files = StateFiles(tmp_path)
-    segment = files.write("1.state", {("0", "t"): changed(made(), ["a"], 1)})["0", "t"]
+    segment = files.write("1.state", {("0", "t"): [changed(made(), ["a"], 1)]})["0", "t"]
     (tmp_path / "1.state").write_bytes(b"\xff" * segment.length)
     with pytest.raises(CheckpointError, match="operator state is damaged") as caught:
         files.read([segment])

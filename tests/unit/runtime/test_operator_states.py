@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.unit.runtime.test_job_group import SCHEMA, SETTINGS, Target, plan
 
+from penstock.changelog import ChangelogBatch
+from penstock.checkpoint.state_files import StateFiles, decode
 from penstock.errors import CheckpointError
+from penstock.operators import OperatorContext
 from penstock.operators.accumulators import AggregateCall
 from penstock.operators.group_aggregate import GroupAggregateSpec
 from penstock.plan import PhysicalPlan, TransformNode
 from penstock.runtime import JobGroup, JobState
+from penstock.runtime.operator_states import OperatorStates
 from penstock.types import BIGINT, Column, Schema
 
 COUNT = AggregateCall("COUNT", (), BIGINT)
@@ -95,3 +102,48 @@ def test_missing_or_damaged_state_is_refused(tmp_path: Path, damage: str) -> Non
     assert isinstance(job.error, CheckpointError)
     assert job.error.code == "damaged-state"
     assert group.join(10)
+
+
+class Late(Future[Any]):
+    """Ends between the second look and the third."""
+
+    looks = 0
+
+    def done(self) -> bool:
+        self.looks += 1
+        return self.looks > 2
+
+
+class Merger(Executor):
+    """Merges at once, and says so late."""
+
+    merges = 0
+
+    def submit(self, call: Any, /, *args: Any, **named: Any) -> Future[Any]:
+        self.merges += 1
+        late = Late()
+        late.set_result(call(*args, **named))
+        return late
+
+
+class Nothing:
+    def emit(self, batch: ChangelogBatch) -> None: ...
+
+    def watermark(self, watermark: Any) -> None: ...
+
+
+def test_a_merge_that_ends_while_files_are_deleted_keeps_its_file(tmp_path: Path) -> None:
+    files, merger = StateFiles(tmp_path), Merger()
+    states = OperatorStates(files, merger, 1, {})
+    spec = GroupAggregateSpec(SCHEMA, SCHEMA, (), (COUNT,))
+    operator = spec.create(OperatorContext())
+    states.attach("0", spec, operator)
+    for epoch in range(1, 60):
+        rows = pa.record_batch({"id": pa.array([epoch], pa.int64())})
+        operator.process(ChangelogBatch(rows), Nothing())
+        tables, _ = decode(states.capture(epoch).write())
+        for segments in tables.values():
+            files.read(segments)
+        states.durable()
+    assert merger.merges > 1
+    assert len(list(tmp_path.iterdir())) < 40, "files are deleted"
