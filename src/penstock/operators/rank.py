@@ -12,16 +12,14 @@ import pyarrow as pa
 
 from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
-from penstock.state import KeyedTable, Saved
+from penstock.state import NAN, KeyedTable, RowCodec, Saved
 from penstock.types import BIGINT, Column, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from penstock.errors import Span
-    from penstock.state import StateTable
-
-Row = tuple[Any, ...]
+    from penstock.state import Row, StateTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +168,8 @@ class RankOperator(Operator):
         columns = spec.given.columns
         self._key = sort_key(spec.order)
         self._table = KeyedTable([columns[index].type for index in spec.partition], spec.ttl_ms)
-        row = pa.struct([(f"c{i}", c.type.arrow()) for i, c in enumerate(columns)])
-        saved = Saved(pa.list_(row), self._plain, self._made)
+        self._codec = RowCodec([column.type for column in columns])
+        saved = Saved(pa.list_(self._codec.arrow), self._plain, self._made)
         self._parts = self._table.column("rows", object, None, saved)
         self._arrow = pa.schema([pa.field(c.name, c.type.arrow()) for c in spec.schema.columns])
 
@@ -179,10 +177,9 @@ class RankOperator(Operator):
         spec = self._spec
         keys = [batch.rows.column(index) for index in spec.partition]
         slots = self._table.slots(keys, batch.num_rows, self._clock.now_ms()).tolist()
-        columns = [column.to_pylist() for column in batch.rows.columns]
         before: dict[int, list[Row]] = {}
         parts = self._parts.data
-        rows = zip(*columns, strict=True)
+        rows = self._codec.rows(batch.rows.columns)
         for slot, kind, row in zip(slots, batch.kinds_or_inserts().tolist(), rows, strict=True):
             part = parts[slot]
             if part is None:
@@ -252,12 +249,12 @@ class RankOperator(Operator):
         out.emit(ChangelogBatch(rows, kinds if kinds.any() else None))
 
     def _plain(self, part: Part) -> list[dict[str, Any]]:
-        return [{f"c{i}": value for i, value in enumerate(row)} for row in part.rows]
+        return [self._codec.plain(row) for row in part.rows]
 
     def _made(self, rows: list[dict[str, Any]]) -> Part:
         part = Part()
         for found in rows:
-            row = tuple(found[f"c{i}"] for i in range(len(self._spec.given.columns)))
+            row = self._codec.made(found)
             part.keys.append(self._key(row))
             part.rows.append(row)
         return part
@@ -309,11 +306,13 @@ def sort_key(order: tuple[SortColumn, ...]) -> Callable[[Row], Any]:
     """
 
     def key(row: Row) -> Any:
-        found: list[tuple[int, Any]] = []
+        found: list[tuple[float, Any]] = []
         for column in order:
             value = row[column.index]
             if value is None:
                 found.append((0 if column.nulls_first else 2, 0))
+            elif value is NAN:  # larger than every number
+                found.append((0.5 if column.descending else 1.5, 0))
             else:
                 found.append((1, _Descending(value) if column.descending else value))
         return tuple(found)

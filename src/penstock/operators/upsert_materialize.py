@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from penstock.changelog import ChangelogBatch, ChangelogMode, RowKind
 from penstock.operators.base import Operator, OperatorContext, OperatorSpec, Output
-from penstock.state import KeyedTable, Saved
+from penstock.state import KeyedTable, RowCodec, Saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.state import StateTable
+    from penstock.state import Row, StateTable
     from penstock.types import Schema
-
-Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,19 @@ class UpsertMaterializeOperator(Operator):
         # NULLs in the sink's key are refused behind this operator.
         types = [columns[index].type.with_nullable(nullable=True) for index in self._key]
         self._table = KeyedTable(types, spec.ttl_ms)
-        row = pa.struct([(f"c{i}", c.type.arrow()) for i, c in enumerate(columns)])
-        self._rows = self._table.column("rows", object, None, Saved(pa.list_(row), _plain, _made))
+        self._codec = codec = RowCodec([column.type for column in columns])
+        saved = Saved(
+            pa.list_(codec.arrow),
+            lambda rows: [codec.plain(row) for row in rows],
+            lambda rows: [codec.made(row) for row in rows],
+        )
+        self._rows = self._table.column("rows", object, None, saved)
         self._arrow = pa.schema([pa.field(c.name, c.type.arrow()) for c in columns])
 
     def process(self, batch: ChangelogBatch, out: Output) -> None:
         keys = [batch.rows.column(index) for index in self._key]
         slots = self._table.slots(keys, batch.num_rows, self._clock.now_ms()).tolist()
-        rows = zip(*[column.to_pylist() for column in batch.rows.columns], strict=True)
+        rows = self._codec.rows(batch.rows.columns)
         kept = self._rows.data
         before: dict[int, Row | None] = {}
         for slot, kind, row in zip(slots, batch.kinds_or_inserts().tolist(), rows, strict=True):
@@ -112,11 +115,3 @@ def _said(old: Row | None, rows: list[Row]) -> list[tuple[RowKind, Row]]:
     if old is None:
         return [(RowKind.INSERT, rows[-1])]
     return [] if old == rows[-1] else [(RowKind.UPDATE_AFTER, rows[-1])]
-
-
-def _plain(rows: list[Row]) -> list[dict[str, Any]]:
-    return [{f"c{i}": value for i, value in enumerate(row)} for row in rows]
-
-
-def _made(rows: list[dict[str, Any]]) -> list[Row]:
-    return [tuple(found.values()) for found in rows]

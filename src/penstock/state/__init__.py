@@ -11,14 +11,18 @@ from penstock.state.codec import ValueCodec
 from penstock.state.extremes import Extremes
 from penstock.state.members import Members
 from penstock.state.private import make_private_folder, narrow, open_private
+from penstock.state.rows import NAN, Row, RowCodec
 from penstock.state.spool import Segment, Spool, SpoolFullError
 from penstock.state.table import KeyedTable, Saved, SlotArray, StateTable
 
 __all__ = [
+    "NAN",
     "Bag",
     "Extremes",
     "KeyedTable",
     "Members",
+    "Row",
+    "RowCodec",
     "Saved",
     "Segment",
     "SlotArray",

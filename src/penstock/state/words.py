@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TEXT_BYTES_MAX = 64
 _DIGESTED = TEXT_BYTES_MAX + 1
 SHORT_DECIMAL = 18
+_BITS = 64
 _TEXTS = {TypeRoot.CHAR, TypeRoot.VARCHAR, TypeRoot.BINARY, TypeRoot.VARBINARY}
 _NESTED = {TypeRoot.ARRAY, TypeRoot.MAP, TypeRoot.MULTISET, TypeRoot.ROW, TypeRoot.NULL}
 _MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
@@ -65,7 +66,7 @@ class KeyWords:
         rows: How many.
         fixed: A word of every row each.
         texts: Its columns of texts.
-        nulls: A bit per column that is NULL; None where the key cannot be NULL.
+        nulls: A bit per column that is NULL, of the first 64; None where the key cannot be NULL.
     """
 
     rows: int
@@ -121,7 +122,9 @@ class KeyLayout:
         """The layout of keys of these types."""
         texts = sum(kind.root in _TEXTS | _NESTED for kind in types)
         wide = sum(_is_wide(kind) for kind in types)
-        return cls(len(types) - texts + wide, texts, any(kind.nullable for kind in types))
+        nullable = any(kind.nullable for kind in types)
+        more = (len(types) - 1) // _BITS if nullable and types else 0
+        return cls(len(types) - texts + wide + more, texts, nullable)
 
 
 def key_words(columns: Sequence[Any], types: Sequence[DataType], rows: int) -> KeyWords:
@@ -135,12 +138,13 @@ def key_words(columns: Sequence[Any], types: Sequence[DataType], rows: int) -> K
     fixed: list[Words] = []
     texts: list[Texts] = []
     nullable = any(kind.nullable for kind in types)
-    nulls = np.zeros(rows, np.uint64) if nullable else None
+    # A bit per column; those of the columns behind the 64th are among the words.
+    bits = [np.zeros(rows, np.uint64) for _ in range(0, len(types), _BITS)] if nullable else []
     for index, (column, kind) in enumerate(zip(columns, types, strict=True)):
         valid = None
         if column.null_count or kind.root is TypeRoot.NULL:
             valid = column.is_valid().to_numpy(zero_copy_only=False)
-            if nulls is None:
+            if not bits:
                 raise DataError(
                     "a key that is NOT NULL is NULL",
                     code="not-null",
@@ -148,7 +152,7 @@ def key_words(columns: Sequence[Any], types: Sequence[DataType], rows: int) -> K
                     " overflows.",
                     hint="Wrap the key: COALESCE(key, 0), or CAST it to a wider type.",
                 )
-            nulls |= np.where(valid, np.uint64(0), np.uint64(1 << index % 64))
+            bits[index // _BITS] |= np.where(valid, np.uint64(0), np.uint64(1 << index % _BITS))
         if kind.root in _TEXTS:
             texts.append(_texts(column, valid))
         elif kind.root in _NESTED:
@@ -156,7 +160,8 @@ def key_words(columns: Sequence[Any], types: Sequence[DataType], rows: int) -> K
             texts.append(_texts(shown, valid))
         else:
             fixed += [_zeroed(words, valid) for words in _fixed(column, kind)]
-    return KeyWords(rows, tuple(fixed), tuple(texts), nulls)
+    nulls = bits.pop(0) if bits else None
+    return KeyWords(rows, (*fixed, *bits), tuple(texts), nulls)
 
 
 def _zeroed(words: Words, valid: NDArray[np.bool_] | None) -> Words:

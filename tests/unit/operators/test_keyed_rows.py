@@ -79,6 +79,17 @@ def test_a_key_of_the_sink_falls_back_to_the_row_before(rows_each: int, restore:
         assert [kind for kind, _ in found[0]] == ["+I", "+U", "+I", "+U", "-D", "+I"]
 
 
+@pytest.mark.parametrize("restore", [False, True])
+def test_a_row_with_nan_is_taken_back_from_a_key_of_the_sink(restore: bool) -> None:
+    row = (1, "a", float("nan"))
+    given = [
+        Table("t", SOURCE, ((("+I", row),), (("-D", row),)), "I,UB,UA,D"),
+        Table("s", "id INT, name STRING, v DOUBLE, PRIMARY KEY (name) NOT ENFORCED"),
+    ]
+    _, found = run(given, "INSERT INTO s SELECT id, name, v FROM t", restore=restore)
+    assert [kind for kind, _ in found[0]] == ["+I", "-D"]
+
+
 def explained(insert: str, sink: str, source: str = SOURCE, choice: str = "AUTO") -> str:
     given = [Table("t", source, mode="I,UB,UA,D"), Table("s", sink)]
     with scripted(given):

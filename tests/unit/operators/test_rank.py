@@ -142,3 +142,18 @@ def test_what_has_no_end_is_refused(query: str, message: str) -> None:
 def test_union_keeps_each_row_once() -> None:
     query = "INSERT INTO s SELECT v FROM t UNION SELECT v + 1 FROM t"
     assert sorted(texts(query, 1, 2)) == ["+I[1]", "+I[2]", "+I[3]"]
+
+
+@pytest.mark.parametrize("restore", [False, True])
+@pytest.mark.parametrize("order", ["id", "w, id", "w DESC, id"])
+def test_rows_with_nan_are_found_again(order: str, restore: bool) -> None:
+    nan = float("nan")
+    there = [(1, "p", 1, nan), (2, "p", 1, 0.5), (3, "p", 1, nan), (4, "p", 1, -1.0)]
+    come: list[Change] = [("+I", row) for row in there]
+    gone: list[Change] = [("-D", there[0]), ("-D", there[3])]
+    given = [Table("t", COLUMNS, (tuple(come), tuple(gone))), Table("s", "id INT, n BIGINT")]
+    query = f"""INSERT INTO s SELECT id, n FROM (
+      SELECT *, ROW_NUMBER() OVER (ORDER BY {order}) AS n FROM t) WHERE n <= 2"""
+    _, found = run(given, query, restore=restore)
+    wanted = [(3, 1), (2, 2)] if "DESC" in order else [(2, 1), (3, 2)]
+    assert folded(found[0]) == Counter(map(repr, wanted))

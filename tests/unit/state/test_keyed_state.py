@@ -171,3 +171,18 @@ def test_extremes_are_those_of_the_values_that_are_there(kind: DataType, largest
         wanted = [pick(there[g]) if there[g] else None for g in asked.tolist()]
         shown = codec.encode(found, valid).to_pylist()
         assert shown == pa.array(wanted, kind.arrow()).to_pylist()
+
+
+def test_nulls_of_many_columns_are_told_apart() -> None:
+    width = 130
+    kinds = (INT,) * width
+    rows = [[None if column == null else 0 for column in range(width)] for null in (0, 64, 129, -1)]
+    columns = [pa.array(list(values), pa.int32()) for values in zip(*rows, strict=True)]
+    table = KeyedTable(kinds)
+    slots = table.slots(columns, len(rows))
+    assert len(set(slots.tolist())) == len(rows)
+    saved = table.changes()
+    assert saved is not None
+    again = KeyedTable(kinds)
+    again.load([saved])
+    assert again.find(columns, len(rows)).tolist() == slots.tolist()
