@@ -122,6 +122,7 @@ class GroupAggregateOperator(Operator):
             return
         groups, firsts, _ = state.table.distinct(slots)
         before = state.counts.data[groups] > 0
+        state.check_new(groups[~before])
         old = state.results(groups[before])
         state.accumulate(*state.seen(batch, slots))
         after = state.counts.data[groups] > 0

@@ -124,6 +124,11 @@ class Extremes:
         entries = self._bests[largest].entries[groups]
         return self._values.data[entries], entries >= 0
 
+    def holds_none(self, groups: Slots) -> bool:
+        """Whether none of some groups has any value."""
+        self._grow(int(groups.max(initial=-1)) + 1)
+        return all(bool((best.entries[groups] < 0).all()) for best in self._bests.values())
+
     def forget(self, groups: Slots) -> None:
         """Drop all values of some groups."""
         self._grow(int(groups.max(initial=-1)) + 1)

@@ -7,13 +7,17 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.conformance.streams import Change, Table, folded, planned, run, scripted
 
+from penstock.changelog import ChangelogBatch
 from penstock.clock import SystemClock
 from penstock.errors import PenstockError
+from penstock.operators.accumulators import AggregateCall, GroupState
 from penstock.planner import physical_text
 from penstock.testing import ManualClock
+from penstock.types import INT, STRING, Column, Schema
 
 COLUMNS = "id INT NOT NULL, k STRING, v INT, d DECIMAL(10, 2), f DOUBLE"
 QUERY = """
@@ -165,6 +169,23 @@ def test_a_group_that_ends_leaves_no_value_to_the_next() -> None:
     given = [Table("t", "k STRING, v INT", (part,)), Table("s", "k STRING, m INT, x INT")]
     insert = "INSERT INTO s SELECT k, MIN(v), MAX(v) FROM t GROUP BY k"
     assert run(given, insert)[1][0][-1] == ("+I", ("b", 9, 9))
+
+
+def test_a_slot_used_again_with_values_in_it_is_noticed() -> None:
+    given = Schema((Column("k", STRING), Column("v", INT)))
+    state = GroupState(given, (0,), (AggregateCall("MIN", (1,), INT),), retract=True)
+
+    def slots_of(key: str) -> Any:
+        rows = pa.record_batch({"k": pa.array([key]), "v": pa.array([5], pa.int32())})
+        slots = state.slots(ChangelogBatch(rows))
+        state.check_new(slots)
+        state.accumulate(ChangelogBatch(rows), slots)
+        return slots
+
+    state.remove(slots_of("a"))
+    state.table.remove(slots_of("b"))
+    with pytest.raises(AssertionError):
+        slots_of("c")
 
 
 def test_batch_mode_sends_results_once_at_the_end() -> None:

@@ -64,6 +64,7 @@ class GroupState:
             )
             for number, call in enumerate(calls)
         ]
+        self._extremes = list(shared.values())
         self._codecs = [ValueCodec(kind) for kind in types] if keeps_keys else []
         self._keys = [
             (self.table.values(f"value{i}", codec), self.table.column(f"valid{i}", np.bool_))
@@ -74,6 +75,10 @@ class GroupState:
         """The group of every row; unknown ones are new."""
         keys = [batch.rows.column(index) for index in self._key_columns]
         return self.table.slots(keys, batch.num_rows, now_ms)
+
+    def check_new(self, slots: Slots) -> None:
+        """Groups without rows hold nothing: those that had their slots before were forgotten."""
+        assert all(found.holds_none(slots) for found in self._extremes)
 
     def seen(self, batch: ChangelogBatch, slots: Slots) -> tuple[ChangelogBatch, Slots]:
         """The rows, and their groups, without those taken back from groups that have none."""
