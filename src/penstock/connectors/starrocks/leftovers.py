@@ -15,7 +15,7 @@ import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from penstock.errors import CheckpointError
+from penstock.errors import ConnectorError
 from penstock.state import open_private
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _NOTE = "sink.json"
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class SinkNote:
         load_url: The frontends it loads through.
         database: Of the table.
         table: Its table.
+        incarnation: The start that wrote this: sinks of the running one are alive.
     """
 
     sink_id: str
@@ -46,27 +48,42 @@ class SinkNote:
     load_url: str
     database: str
     table: str
+    incarnation: int = 0
 
     def keep(self, folder: Path) -> None:
-        """Write it beside the sink's rows.
+        """Write it beside the sink's rows, whole or not at all.
 
         Raises:
-            CheckpointError: The disk does not take it.
+            ConnectorError: The disk does not take it; retryable.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = open_private(folder / _NOTE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file)
-                file.flush()
-                os.fsync(file.fileno())
+            for left in range(_TRIES, 0, -1):
+                try:
+                    self._write(folder)
+                except FileNotFoundError:
+                    # another sink has just swept the empty folder of an earlier start
+                    if left == 1:
+                        raise
+                else:
+                    return
         except OSError as error:
-            raise CheckpointError(
+            raise ConnectorError(
                 "could not note what a sink may leave",
+                retryable=True,
                 code="state-not-written",
                 detail=f"{error.strerror}: {folder}.",
                 hint="Free space in the state directory.",
             ) from error
+
+    def _write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = folder / f"{_NOTE}.tmp"
+        descriptor = open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / _NOTE)
 
 
 class Leftovers:
@@ -106,7 +123,7 @@ class Leftovers:
             for folder, note in _notes(spools):
                 if note.sink_id == own.sink_id or note.sink_id in listed:
                     continue
-                if note.load_url != own.load_url:
+                if note.load_url != own.load_url or note.incarnation == incarnation:
                     continue
                 api = api_for(note.database, note.table)
                 for start, epoch, attempt in recovered.intents:

@@ -285,7 +285,7 @@ class StarRocksSink:
         folder = self.spool_folder(context)
         addresses = ";".join(str(endpoint) for endpoint in options.load_url)
         place = (addresses, options.database, options.table)
-        note = SinkNote(context.sink_id, labels.prefix, *place)
+        note = SinkNote(context.sink_id, labels.prefix, *place, context.incarnation)
         note.keep(folder)
         leftovers = context.shared.acquire(self._leftovers_key(context), Leftovers)
         if options.abort_lingering:

@@ -57,6 +57,29 @@ def test_labels_of_a_renamed_sink_are_aborted_and_its_rows_deleted(tmp_path: Pat
     assert not folder.exists()
 
 
+def test_sinks_of_the_same_start_are_not_swept(tmp_path: Path) -> None:
+    alive = tmp_path / "0_alive"
+    SinkNote("0/alive", "p-alive", OWN.load_url, "d", "t2", 3).keep(alive)
+    assert sweep(tmp_path) == []
+    assert (alive / "sink.json").exists()
+
+
+def test_a_folder_swept_while_a_note_is_written_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "0_new"
+    made = Path.mkdir
+
+    def mkdir_then_swept(self: Path, *given: Any, **more: Any) -> None:
+        made(self, *given, **more)
+        monkeypatch.setattr(Path, "mkdir", made)
+        self.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_then_swept)
+    OWN.keep(folder)
+    assert (folder / "sink.json").exists()
+
+
 def test_what_a_manifest_lists_or_others_reach_stays(tmp_path: Path) -> None:
     folders = [leave(tmp_path, "0/listed"), leave(tmp_path, "0/elsewhere", "http://b:1")]
     own = leave(tmp_path, OWN.sink_id)
