@@ -217,7 +217,11 @@ class LocalExecutor:
         self._targets.admit(made.plan)
         submitter = self._submitter()
         resumes = isinstance(submitter, ResumingSubmitter) and submitter.resumes(self.settings)
-        messages = made.create(self.catalog, resumes=resumes)
+        try:
+            messages = made.create(self.catalog, resumes=resumes)
+        except PenstockError:
+            self._targets.forget(made.plan)
+            raise
         result = self._job(made.plan)
         return replace(result, messages=(*messages, *result.messages))
 
@@ -236,10 +240,10 @@ class LocalExecutor:
             plan = self.plan(inner)
         if plan is None:
             raise ValidationError("EXPLAIN takes a query, an INSERT or a statement set", inner.span)
+        self._targets.forget(plan)
         for detail in node.details:
             if detail != "CHANGELOG_MODE":
                 raise UnsupportedFeatureError(f"unsupported: EXPLAIN {detail}", node.span)
-        self._targets.forget(plan)
         return explain_plan(plan, mask_secrets(inner.text), changes=bool(node.details))
 
     def _job(self, plan: PhysicalPlan) -> StatementResult:

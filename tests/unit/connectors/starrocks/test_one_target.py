@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import ValidationError
+from penstock.errors import PenstockError, ValidationError
 from penstock.session import Session
 
 BASE = {
@@ -123,6 +123,15 @@ def test_other_words_for_the_same_share_a_writer(options: dict[str, str]) -> Non
 def test_other_tables_are_their_own(options: dict[str, str]) -> None:
     plan = sinks_of(SOURCE + table("a") + table("b", **options) + TOGETHER)
     assert plan[0].share_key != plan[1].share_key
+
+
+def test_a_refused_explain_leaves_its_target_free() -> None:
+    session = Session(submitter=Jobs())
+    script = SOURCE + table("a") + table("b", **{"sink.buffer-flush.interval-ms": "5000"})
+    list(session.execute_script(script))
+    with pytest.raises(PenstockError, match="unsupported: EXPLAIN"):
+        list(session.execute_script("EXPLAIN ESTIMATED_COST INSERT INTO a SELECT id FROM g;"))
+    list(session.execute_script("INSERT INTO b SELECT id FROM g;"))
 
 
 def test_partial_updates_of_different_columns_go_together() -> None:

@@ -149,7 +149,8 @@ class _Scan:
         for part in self._waiting:
             part.close()
         if not self.segment.sealed:
-            self.segment.path.unlink(missing_ok=True)
+            with self._lock:
+                self.segment.delete()
 
     def _open(self) -> list[_Part]:
         connection = connect(self.source.table.address)
