@@ -18,6 +18,8 @@ FILES = {
     "creation": f"{_HERE}/test_catalog_ddl.py",
     "catalog": "tests/e2e/test_catalogs.py",
     "together": f"{_HERE}/test_together.py",
+    "scan": f"{_HERE}/test_scan.py",
+    "lookup": f"{_HERE}/test_lookup.py",
     "bodies": "tests/unit/formats/test_load_bodies.py",
     "wire": "tests/unit/wire/test_stream_load.py",
     "http": "tests/unit/clients/test_http.py",
