@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 _ADDRESSES = {StarRocksOptions.load_url.key, StarRocksOptions.jdbc_url.key}
 
+# What a transaction of several tables has once.
+_ONE_FOR_ALL = {
+    StarRocksOptions.username.key,
+    StarRocksOptions.label_prefix.key,
+    StarRocksOptions.max_retries.key,
+    StarRocksOptions.retry_interval_ms.key,
+    StarRocksOptions.multi_table_bytes.key,
+    "sink.properties.timeout",
+    "sink.properties.idle_transaction_timeout",
+    "sink.properties.prepared_timeout",
+}
+
 
 def share_key(options: StarRocksOptions, schema: Schema, zone: str) -> Hashable:
     """Equal for sinks that one writer serves, in whatever order they name the frontends."""
@@ -38,7 +50,7 @@ def clash(
     """
     (mine, schema, zone), (other, other_schema, other_zone) = ours, theirs
     if not _same_table(mine, other):
-        return None
+        return _apart(mine, other)
     facts, other_facts = _facts(mine), _facts(other)
     keys = facts.keys() | other_facts.keys()
     differing = {key for key in keys if facts.get(key) != other_facts.get(key)}
@@ -54,6 +66,17 @@ def clash(
     if not differing:
         return None
     return Clash(f"{mine.database}.{mine.table}", tuple(sorted(differing)))
+
+
+def _apart(mine: StarRocksOptions, other: StarRocksOptions) -> Clash | None:
+    """What keeps two tables that are to become visible together from sharing a transaction."""
+    if not (mine.multi_table and other.multi_table) or mine.database != other.database:
+        return None
+    if not any(a & b for a, b in zip(_hosts(mine), _hosts(other), strict=True)):
+        return None
+    facts, other_facts = _facts(mine), _facts(other)
+    differing = sorted(key for key in _ONE_FOR_ALL if facts.get(key) != other_facts.get(key))
+    return Clash(mine.database, tuple(differing)) if differing else None
 
 
 def _same_table(mine: StarRocksOptions, other: StarRocksOptions) -> bool:

@@ -125,6 +125,17 @@ def test_other_tables_are_their_own(options: dict[str, str]) -> None:
     assert plan[0].share_key != plan[1].share_key
 
 
+def test_tables_that_go_together_have_one_label_prefix() -> None:
+    both = {"sink.transaction.multi-table.enabled": "true"}
+    first = table("a", **both, **{"sink.label-prefix": "x"})
+    other = table("b", table__name="other", **both, **{"sink.label-prefix": "y"})
+    with pytest.raises(ValidationError, match='write "d" in different ways') as caught:
+        list(Session().explain_script(SOURCE + first + other + TOGETHER))
+    assert "'sink.label-prefix'" in caught.value.detail
+    alike = table("b", table__name="other", **both, **{"sink.label-prefix": "x"})
+    list(Session().explain_script(SOURCE + first + alike + TOGETHER))
+
+
 def test_a_refused_explain_leaves_its_target_free() -> None:
     session = Session(submitter=Jobs())
     script = SOURCE + table("a") + table("b", **{"sink.buffer-flush.interval-ms": "5000"})
