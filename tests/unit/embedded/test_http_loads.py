@@ -320,3 +320,11 @@ def test_the_scan_service_is_refused_by_name(client: Client) -> None:
     answer = client.call("POST", "/api/d/t/_query_plan")
     assert answer["status"] == 501
     assert answer["exception"].startswith("the embedded StarRocks has no scan service")
+
+
+def test_a_slash_within_a_name_survives_the_redirect(client: Client) -> None:
+    columns = [ColumnDef("id", "int")]
+    client.server.store.create_table(TableDef("d", "a/b", columns, "DUPLICATE", ["id"]))
+    answer = client.call("PUT", "/api/d/a%2Fb/_stream_load", b"1\n")
+    assert (answer["Status"], client.redirects) == ("Success", 1)
+    assert client.rows("a/b") == [(1,)]

@@ -65,7 +65,8 @@ class Frontend(Role):
         fault = self.faults.take(operation, self.name, table, is_passing=True)
         if fault is not None and fault.kind not in {"slow", "drop"}:
             return refusal(fault, label)
-        path = quote(unquote(request.target.partition("?")[0]))
+        parts = request.target.partition("?")[0].split("/")
+        path = "/".join(quote(unquote(part), safe="") for part in parts)
         query = request.target.partition("?")[1:]
         place = f"http://{self.backend}{path}{''.join(query)}"
         response = Response(307, b"", headers={"Location": place}, close=True)
