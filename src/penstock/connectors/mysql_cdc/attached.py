@@ -62,6 +62,16 @@ def load_columns(saved: list[Any]) -> tuple[MySqlColumn, ...]:
     return tuple(replace(column, members=tuple(column.members)) for column in found)
 
 
+def load_counts(saved: list[Any]) -> dict[TableName, int]:
+    """Images by table, out of the state."""
+    return {(str(database), str(name)): int(count) for database, name, count in saved}
+
+
+def _counts(images: dict[TableName, int]) -> list[Any]:
+    """What `load_counts` reads."""
+    return [[*table, count] for table, count in images.items() if count]
+
+
 @dataclass(eq=False, slots=True)
 class AttachedSource:
     """A source attached to a reader.
@@ -75,6 +85,9 @@ class AttachedSource:
         server: Which server the position is of.
         handed: Row images handed on behind `position`, by table: of a transaction still open.
         skip: Images behind `position` that were handed on before the stream was opened again.
+        cuts: By GTID, images handed on of transactions that were open when the stream ended: they
+            are skipped inside those, wherever they come in the stream of another server.
+        open_gtid: Of the transaction being read, "" between transactions and without GTIDs.
     """
 
     source: MySqlCdcSource
@@ -85,6 +98,8 @@ class AttachedSource:
     server: str = ""
     handed: dict[TableName, int] = field(default_factory=dict)
     skip: dict[TableName, int] = field(default_factory=dict)
+    cuts: dict[str, dict[TableName, int]] = field(default_factory=dict)
+    open_gtid: str = ""
     rows_done: int = 0
     snapshot_rows: int = 0
     newest_ms: int | None = None
@@ -128,12 +143,22 @@ class AttachedSource:
             mask &= block.timestamp_s >= limit // 1000
         return mask
 
+    def begin(self, gtid: str, position: BinlogPosition) -> None:
+        """A transaction begins at `position`; what was handed on of it is skipped."""
+        if not self.start_by_gtid and file_order(position) < file_order(self.position):
+            return
+        self.open_gtid = gtid
+        known = self.cuts.pop(gtid, None)
+        if known is not None:
+            self.skip, self.handed = dict(known), dict(known)
+
     def advance(self, position: BinlogPosition, gtids: tuple[str, ...]) -> None:
         """Transactions have ended at `position`; nothing if the source has passed it already."""
         if not self.start_by_gtid and file_order(position) <= file_order(self.position):
             return
         self.position = position
         self.start_by_gtid = False
+        self.open_gtid = ""
         self.handed = {table: count for table, count in self.skip.items() if count}
         if self.gtids is not None:
             self._new_gtids += [gtid for gtid in gtids if gtid]
@@ -142,7 +167,16 @@ class AttachedSource:
 
     def begin_again(self) -> None:
         """The stream is opened again at `position`: what was handed on behind it is skipped."""
+        self.cuts = self._all_cuts()
+        if self.open_gtid:
+            self.handed, self.open_gtid = {}, ""
         self.skip = dict(self.handed)
+
+    def _all_cuts(self) -> dict[str, dict[TableName, int]]:
+        """`cuts`, and the open transaction where it has a GTID and rows of it were handed on."""
+        if not self.open_gtid or not any(self.handed.values()):
+            return dict(self.cuts)
+        return {**self.cuts, self.open_gtid: dict(self.handed)}
 
     def all_gtids(self) -> GtidPosition | None:
         """GTIDs executed up to `position`."""
@@ -171,7 +205,8 @@ class AttachedSource:
             "offset": self.position.offset,
             "gtids": str(self.all_gtids() or ""),
             "server": self.server,
-            "handed": [[*table, count] for table, count in self.handed.items() if count],
+            "handed": [] if self.open_gtid else _counts(self.handed),
+            "cuts": [[gtid, _counts(counts)] for gtid, counts in self._all_cuts().items()],
             "tables": tables,
             "rows_done": self.rows_done,
             "snapshot_rows": self.snapshot_rows,

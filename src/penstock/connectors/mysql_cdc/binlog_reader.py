@@ -17,7 +17,7 @@ from penstock.wire.mysql.binlog import BinlogDecoder
 from penstock.wire.mysql.binlog_events import BinlogPosition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from penstock.clients.mysql import MySqlConnection, MySqlEndpoint
@@ -41,6 +41,7 @@ class BinlogReader:
         directory: Where received bytes wait that memory does not hold.
         schemas: Columns of a table, or None where its rows are not wanted.
         wake: Called from the thread when bytes came.
+        apart: GTIDs of transactions whose begin is told in any case.
         silence_s: A server that sends nothing for so long, not even a heartbeat, is lost.
     """
 
@@ -53,6 +54,7 @@ class BinlogReader:
         schemas: Callable[[str, str], list[MySqlColumn] | None],
         wake: Callable[[], None],
         *,
+        apart: Iterable[str] = (),
         silence_s: float = _SILENCE_S,
     ) -> None:
         self._endpoint = endpoint
@@ -65,6 +67,7 @@ class BinlogReader:
         self._error: PenstockError | None = None
         file = position.file if isinstance(position, BinlogPosition) else ""
         self._decoder = BinlogDecoder(schemas, file=file)
+        self._decoder.set_apart(apart)
         self._more = False
         self._thread = threading.Thread(target=self._drain, name="mysql-binlog", daemon=True)
         self._thread.start()

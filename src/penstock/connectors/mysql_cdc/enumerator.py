@@ -6,7 +6,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.connectors.mysql_cdc.attached import AttachedSource, CapturedTable, load_columns
+from penstock.connectors.mysql_cdc.attached import (
+    AttachedSource,
+    CapturedTable,
+    load_columns,
+    load_counts,
+)
 from penstock.connectors.mysql_cdc.chunks import (
     DONE,
     PENDING,
@@ -72,7 +77,8 @@ def _resume(
     *,
     margin: bool,
 ) -> AttachedSource:
-    handed = {(str(db), str(name)): int(n) for db, name, n in state.get("handed", [])}
+    handed = load_counts(state.get("handed", []))
+    cuts = {gtid: load_counts(counts) for gtid, counts in state.get("cuts", [])}
     known = {(e["database"], e["name"]): e for e in state["tables"]}
     tables = {}
     for name, table in found.items():
@@ -90,6 +96,7 @@ def _resume(
         at.server,
         handed=dict(handed),
         skip=handed,
+        cuts=cuts,
         rows_done=int(state.get("rows_done", 0)),
         snapshot_rows=int(state.get("snapshot_rows", 0)),
     )

@@ -102,6 +102,7 @@ class MySqlCdcReader:
             self._position is None
             or file_order(attached.position) < file_order(self._position)
             or attached.skip
+            or attached.cuts
         ):
             self._stop_stream()  # read again from the older position; the others skip
         self._sources[source_id] = attached
@@ -191,6 +192,7 @@ class MySqlCdcReader:
             self._context.directory,
             self._columns,
             self._context.wake,
+            apart={gtid for source in sources for gtid in source.cuts},
         )
 
     def _stop_stream(self) -> None:
@@ -249,7 +251,8 @@ class MySqlCdcReader:
                 self._transaction_bytes = 0
                 self._advance(element.position, element.gtids)
             case TransactionBegin():
-                pass
+                for source in self._sources.values():
+                    source.begin(element.gtid, element.position)
             case Statement():
                 self._output.flush()
                 self._statement(element)

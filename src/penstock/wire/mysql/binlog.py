@@ -27,6 +27,7 @@ from penstock.wire.mysql.binlog_events import (
 from penstock.wire.mysql.binlog_payload import TransactionPayload, inflate
 from penstock.wire.mysql.binlog_rows import PAD, RowImages
 from penstock.wire.mysql.binlog_walk import PlainRun, find_packets, uuid_text
+from penstock.wire.mysql.gtid import gtid_bytes
 from penstock.wire.mysql.table_map import (
     binary_fields,
     packed_length,
@@ -35,7 +36,7 @@ from penstock.wire.mysql.table_map import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from penstock.wire.mysql.binlog_walk import Bulk
     from penstock.wire.mysql.column import MySqlColumn
@@ -118,6 +119,7 @@ class BinlogDecoder:
         self._in_transaction = False
         self._payload: TransactionPayload | None = None
         self._old_json = False
+        self._apart: dict[str, bytes] = {}
 
     def feed(self, data: bytes) -> list[BinlogElement]:
         """Elements that became complete with `data`, in the order of the stream.
@@ -154,6 +156,10 @@ class BinlogDecoder:
                 hint="Compare with mysqlbinlog, and start with a new snapshot if it fails too.",
             ) from error
         return self._out
+
+    def set_apart(self, gtids: Iterable[str]) -> None:
+        """Give each of these transactions its `TransactionBegin`, before any of its rows."""
+        self._apart = {gtid: gtid_bytes(gtid) for gtid in gtids}
 
     def forget_tables(self) -> None:
         """Ask `schemas` again for every table (after DDL)."""
@@ -196,6 +202,7 @@ class BinlogDecoder:
                 and count == _SAMPLE_PACKETS
                 and self._place - began < _SAMPLE_PACKETS * _SMALL_PACKET
                 and self._size - self._place > _BULK_BYTES
+                and not self._apart_near()
             ):
                 bulk = self._walk_bulk()
                 began, count = self._place, 0
@@ -362,8 +369,15 @@ class BinlogDecoder:
             self._out.append(Rotate(self.position))
 
     def _start_gtid(self, gtid: str, stamp: int, begin: int) -> None:
+        if self._apart.pop(gtid, None) is not None:
+            self._flush()
+            self._out.append(TransactionBegin(gtid, BinlogPosition(self._file, begin), stamp))
         self._gtid = gtid
         self._begin = (gtid, begin, stamp)
+
+    def _apart_near(self) -> bool:
+        """Whether a transaction to be set apart may begin in what was received."""
+        return any(self._data.find(b, self._place, self._size) >= 0 for b in self._apart.values())
 
     def _mysql_gtid(self, kind: int, body: bytes) -> str:
         if kind == _ANONYMOUS_GTID:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,10 @@ from penstock.wire.mysql.binlog_events import (
     TransactionEnd,
 )
 from penstock.wire.mysql.column import MySqlColumn, parse_column
+from penstock.wire.mysql.gtid import gtid_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 TYPES = {
@@ -41,8 +46,9 @@ def schemas(database: str, table: str) -> list[MySqlColumn] | None:
     return columns() if (database, table) == ("shop", "goods") else None
 
 
-def read(data: bytes, step: int) -> list[BinlogElement]:
+def read(data: bytes, step: int, apart: Sequence[str] = ()) -> list[BinlogElement]:
     decoder = BinlogDecoder(schemas)
+    decoder.set_apart(apart)
     found: list[BinlogElement] = []
     for place in range(0, len(data), step):
         elements = decoder.feed(data[place : place + step])
@@ -121,6 +127,24 @@ def test_rows_of_an_open_transaction_come_after_its_begin() -> None:
             open_rows = False
         elif isinstance(element, RowsBlock):
             assert element.complete or open_rows
+
+
+@pytest.mark.parametrize("server", ["mysql", "mariadb"])
+@pytest.mark.parametrize("step", [100, 1 << 20])
+def test_a_transaction_set_apart_begins_before_its_rows(server: str, step: int) -> None:
+    data = (HERE / f"{server}_goods.bin").read_bytes()
+    plain = read(data, len(data))
+    gtids = [gtid for e in plain if isinstance(e, TransactionEnd) for gtid in e.gtids]
+    for place, gtid in enumerate(gtids):
+        elements = read(data, step, apart=[gtid])
+        begin = next(
+            i for i, e in enumerate(elements) if isinstance(e, TransactionBegin) and e.gtid == gtid
+        )
+        ended = [g for e in elements[:begin] if isinstance(e, TransactionEnd) for g in e.gtids]
+        assert ended == gtids[:place]
+        assert gtid_bytes(gtid) in data
+    images = sum(e.image_count for e in read(data, step, apart=gtids) if isinstance(e, RowsBlock))
+    assert images == sum(e.image_count for e in plain if isinstance(e, RowsBlock))
 
 
 def test_changed_columns_are_told() -> None:
