@@ -1,5 +1,15 @@
 -- A table copied and followed, and a result over it that is kept up to date: per status the
 -- number of orders, what they are worth, and how many customers they are of.
+--
+-- The targets, to be made in StarRocks first:
+--   CREATE DATABASE grouped;
+--   CREATE TABLE grouped.orders (
+--       id BIGINT, customer_id INT, status VARCHAR(80), amount DECIMAL(10, 2)
+--   ) PRIMARY KEY (id) DISTRIBUTED BY HASH (id);
+--   CREATE TABLE grouped.by_status (
+--       status VARCHAR(80) NOT NULL, orders BIGINT, amount DECIMAL(38, 2),
+--       smallest DECIMAL(10, 2), largest DECIMAL(10, 2), customers BIGINT
+--   ) PRIMARY KEY (status) DISTRIBUTED BY HASH (status);
 SET 'pipeline.name' = 'grouped';
 
 CREATE TABLE orders (

@@ -1,5 +1,11 @@
 -- Two tables of one server joined into one of StarRocks: every order beside its customer's name
 -- and level, also where that customer is not there (yet). Changes of either side arrive.
+--
+-- The target, to be made in StarRocks first:
+--   CREATE DATABASE joined;
+--   CREATE TABLE joined.orders (
+--       id BIGINT, customer VARCHAR(80), level VARCHAR(80), amount DECIMAL(10, 2)
+--   ) PRIMARY KEY (id) DISTRIBUTED BY HASH (id);
 SET 'pipeline.name' = 'joined';
 
 CREATE TABLE orders (

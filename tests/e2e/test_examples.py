@@ -75,6 +75,14 @@ def target(servers: dict[str, str]) -> Iterator[Any]:
     found.connection.close()
 
 
+def make_targets_as_told(example: str, target: Any) -> None:
+    """Run the statements in the header of an example."""
+    lines = (EXAMPLES / example).read_text().splitlines()
+    told = "\n".join(line.removeprefix("--   ") for line in lines if line.startswith("--   "))
+    for statement in filter(None, map(str.strip, told.split(";"))):
+        target.execute(statement)
+
+
 def penstock(
     *arguments: str, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
@@ -306,16 +314,7 @@ def test_a_grouped_result_outlives_kills(
         " amount DECIMAL(10, 2))"
     )
     target.execute("DROP DATABASE IF EXISTS grouped")
-    target.execute("CREATE DATABASE grouped")
-    target.execute(
-        "CREATE TABLE grouped.orders (id BIGINT, customer_id INT, status VARCHAR(80),"
-        " amount DECIMAL(10, 2)) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)"
-    )
-    target.execute(
-        "CREATE TABLE grouped.by_status (status VARCHAR(80) NOT NULL, orders BIGINT,"
-        " amount DECIMAL(38, 2), smallest DECIMAL(10, 2), largest DECIMAL(10, 2),"
-        " customers BIGINT) PRIMARY KEY (status) DISTRIBUTED BY HASH (status)"
-    )
+    make_targets_as_told("grouped.sql", target)
     seed = random.Random(11)
     ids: list[int] = []
 
@@ -378,11 +377,7 @@ def test_a_join_outlives_kills(
         "CREATE TABLE joined.customers (id INT PRIMARY KEY, name VARCHAR(20), level VARCHAR(9))"
     )
     target.execute("DROP DATABASE IF EXISTS joined")
-    target.execute("CREATE DATABASE joined")
-    target.execute(
-        "CREATE TABLE joined.orders (id BIGINT, customer VARCHAR(80), level VARCHAR(80),"
-        " amount DECIMAL(10, 2)) PRIMARY KEY (id) DISTRIBUTED BY HASH (id)"
-    )
+    make_targets_as_told("joined.sql", target)
     seed = random.Random(12)
 
     def change() -> None:

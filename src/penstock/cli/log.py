@@ -42,7 +42,9 @@ class LineFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             fields.append(f"traceback in {write_traceback(record.exc_info[1], self._hidden)}")
         extra = f" ({', '.join(fields)})" if fields else ""
-        return self._hidden.hide(f"{at} [{record.levelname}] {record.getMessage()}{extra}")
+        text = f"{at} [{record.levelname}] {record.getMessage().strip()}{extra}"
+        # Details of errors have a line for each fact; a record is one line.
+        return self._hidden.hide(" ".join(text.split("\n")))
 
 
 class StderrHandler(logging.Handler):

@@ -19,6 +19,7 @@ from penstock.clients.http_connection import (
     Endpoint,
     HttpResponse,
     NotAskedError,
+    NotHttpError,
     StaleError,
     Timeouts,
 )
@@ -47,6 +48,7 @@ _LOG = logging.getLogger(__name__)
 _MAX_REDIRECTS = 5
 _AVOID_S = 10.0
 _IDLE_MAX = 16
+_NOT_HTTP = "Is this the query port? The HTTP port of StarRocks is usually 8030."
 ANSWER_LOST = "http-answer-lost"
 REDIRECT_UNREACHABLE = "http-redirect-unreachable"
 
@@ -300,4 +302,5 @@ def _lost(endpoint: Endpoint, method: str, path: str, error: Exception) -> Conne
         endpoint=str(endpoint),
         code=ANSWER_LOST,
         detail=f"{method} {path.split('?', maxsplit=1)[0]}: {what}.",
+        hint=_NOT_HTTP if isinstance(error, NotHttpError) else "",
     )

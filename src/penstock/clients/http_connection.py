@@ -182,10 +182,17 @@ def _connect_hint(endpoint: Endpoint, error: OSError) -> str:
     return "Check host and port, and that the server runs."
 
 
+class NotHttpError(ValueError):
+    """What answers speaks another protocol."""
+
+
 def _head(first: bytes, file: BinaryIO) -> tuple[int, dict[str, str]]:
     parts = first.decode("latin-1").split(None, 2)
     if len(parts) < 2 or not parts[0].startswith("HTTP/") or not parts[1].isdigit():
-        message = "the answer is not HTTP" if first else "the connection was closed"
+        if first:
+            message = "the answer is not HTTP"
+            raise NotHttpError(message)
+        message = "the connection was closed"
         raise ValueError(message)
     fields: dict[str, str] = {}
     for _ in range(_MAX_HEADERS):

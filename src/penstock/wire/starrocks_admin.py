@@ -5,7 +5,7 @@ The endpoint is `/api/_penstock` of the frontend; bodies are JSON.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from penstock.errors import OptionError
@@ -63,6 +63,27 @@ class Fault:
                     key=value,
                     known=known,
                 )
+
+    @classmethod
+    def from_json(cls, data: object) -> Fault:
+        """A fault as a client sends it.
+
+        Raises:
+            OptionError: It is no object, lacks a field or has one that is unknown.
+        """
+        if not isinstance(data, dict):
+            message = "a fault is a JSON object with 'operation' and 'kind'"
+            raise OptionError(message, key="")
+        known = [f.name for f in fields(cls)]
+        for name in data:
+            if name not in known:
+                message = f"unknown field '{name}' of a fault, known are {', '.join(known)}"
+                raise OptionError(message, key=str(name), known=known)
+        for name in ("operation", "kind"):
+            if name not in data:
+                message = f"a fault needs '{name}'"
+                raise OptionError(message, key=name)
+        return cls(**data)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

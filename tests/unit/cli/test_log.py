@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from penstock.cli.log import LogFileHandler, StderrHandler
+from penstock.cli.hidden import HiddenValues
+from penstock.cli.log import LineFormatter, LogFileHandler, StderrHandler
 from penstock.cli.main import main
 
 if TYPE_CHECKING:
@@ -86,3 +87,11 @@ def test_a_file_that_cannot_be_written_is_wrong_usage(run: Run) -> None:
 def test_messages_name_the_state_directory_in_full(run: Run, tmp_path: Path) -> None:
     assert f"State directory: {tmp_path}/.penstock/s" in run()[1]
     assert f"State directory: {tmp_path}/there" in run("--state-dir", "there")[1]
+
+
+def test_a_record_of_several_lines_is_shown_as_one() -> None:
+    record = logging.LogRecord("a", logging.WARNING, "", 1, "down:\nrefused.\n", None, None)
+    record.reason = "one\ntwo"
+    shown = LineFormatter(HiddenValues()).format(record)
+    assert shown.endswith("[WARNING] down: refused. (reason=one two)")
+    assert "\n" not in shown

@@ -62,3 +62,11 @@ def test_a_job_can_be_ended_and_the_others_go_on(tmp_path: Path) -> None:
     assert first.job.status() == "RUNNING"
     jobs.stop_all()
     assert first.job.status() == "CANCELED"
+
+
+def test_help_says_what_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Transcript(Session()).execute("HELP;")
+    said = "".join(capsys.readouterr())
+    assert "SHOW TABLES" in said
+    assert "QUIT" in said
+    assert "succeeded" not in said

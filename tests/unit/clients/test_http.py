@@ -122,6 +122,16 @@ def test_errors_say_whether_anything_was_sent() -> None:
     assert caught.value.retryable
 
 
+def test_an_answer_that_is_not_http_asks_whether_the_port_is_another_one() -> None:
+    """As a query port greets: in the protocol of MySQL."""
+    with pytest.raises(ConnectorError) as caught:
+        client(serve(lambda c: c.sendall(b"\x4a\0\0\0\x0a8.0.33\0\n"))).request("POST", "/")
+    assert caught.value.code == ANSWER_LOST
+    assert "is not HTTP" in caught.value.detail
+    assert "query port" in caught.value.hint
+    assert "8030" in caught.value.hint
+
+
 def answering(body: bytes = b"ok", times: int = 1, heads: list[bytes] | None = None) -> Endpoint:
     def talk(connection: socket.socket) -> None:
         head = connection.recv(65536)

@@ -92,3 +92,18 @@ def test_chance_is_repeatable() -> None:
     assert 10 < sum(happened(1)) < 40
     with pytest.raises(OptionError):
         Fault("commit", "explode")
+
+
+def test_a_fault_that_lacks_a_field_or_has_one_too_many_is_refused_by_its_name(
+    client: Any,
+) -> None:
+    for fault, said in [
+        ({"operation": "load"}, "a fault needs 'kind'"),
+        ({"kind": "drop"}, "a fault needs 'operation'"),
+        ({"operation": "load", "kind": "drop", "knd": 1}, "unknown field 'knd' of a fault"),
+        ("drop", "a fault is a JSON object"),
+    ]:
+        answer = admin(client, "POST", "faults", fault)
+        assert answer["status"] == "FAILED"
+        assert said in answer["msg"]
+        assert "__init__" not in answer["msg"]

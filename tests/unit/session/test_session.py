@@ -350,3 +350,29 @@ def test_explain_changelog_mode_shows_it_and_other_details_are_refused() -> None
     assert "changelogMode=[I]" in str(list(result.rows))
     with pytest.raises(UnsupportedFeatureError, match="EXPLAIN ESTIMATED_COST"):
         list(session.execute_script("EXPLAIN ESTIMATED_COST INSERT INTO p SELECT id FROM g"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("UPDATE t SET id = 1", "at the source"),
+        ("DELETE FROM t", "at the source"),
+        ("TRUNCATE TABLE t", "in the database itself"),
+        ("ANALYZE TABLE t COMPUTE STATISTICS", "not built"),
+        ("SELECT SUM(id) OVER (PARTITION BY id) FROM t", "ROW_NUMBER"),
+        ("SELECT LAG(id) OVER (ORDER BY id) FROM t", "ROW_NUMBER"),
+        (
+            "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY id MEASURES A.id AS i PATTERN (A)"
+            " DEFINE A AS A.id > 1)",
+            "not built",
+        ),
+        ("SELECT * FROM TABLE(SESSION(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE))", "TUMBLE"),
+        ("SELECT COUNT(*) FROM t GROUP BY SESSION(ts, INTERVAL '1' MINUTE)", "TUMBLE"),
+    ],
+)
+def test_what_is_not_run_says_what_to_do_or_that_it_is_not_built(sql: str, hint: str) -> None:
+    session = Session()
+    table = "CREATE TABLE t (id INT, ts TIMESTAMP(3)) WITH ('connector' = 'datagen');"
+    with pytest.raises(UnsupportedFeatureError) as caught:
+        list(session.execute_script(f"{table} {sql};"))
+    assert hint in caught.value.hint

@@ -30,3 +30,9 @@ def test_half_characters_become_question_marks() -> None:
     assert "SELECT" in script.text
     with pytest.raises(ParseError, match="encountered"):
         parse_script("SELECT U&'\\+110000'")
+
+
+def test_an_interval_of_another_unit_lists_the_units() -> None:
+    with pytest.raises(ParseError) as error:
+        parse_script("SELECT INTERVAL '500' MILLISECOND")
+    assert "YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND" in error.value.detail

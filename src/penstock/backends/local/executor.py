@@ -17,6 +17,7 @@ from penstock.backends.local.result import (
 )
 from penstock.backends.local.settings import admit, current_name
 from penstock.backends.local.statements import catalogs, ddl
+from penstock.backends.local.statements.client import client_command, refused
 from penstock.backends.local.statements.create_as import create_as
 from penstock.backends.local.statements.show import describe, show, show_create
 from penstock.backends.local.targets import ENDED, Targets
@@ -139,10 +140,8 @@ class LocalExecutor:
             case ast.AddJar():
                 return self._jar(node)
             case ast.ClientCommand():
-                return StatementResult(ResultKind.OK, messages=(node.name,))
-        raise UnsupportedFeatureError(
-            f"unsupported: statement {getattr(node, 'kind', type(node).__name__)}", node.span
-        )
+                return client_command(node)
+        raise refused(node)
 
     def _set(self, node: ast.Set) -> StatementResult:
         if node.key is None:

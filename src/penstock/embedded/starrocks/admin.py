@@ -61,7 +61,7 @@ class Admin:
 
     def _add_faults(self, data: Any) -> dict[str, Any]:
         for item in data if isinstance(data, list) else [data]:
-            self._faults.add(Fault(**item))
+            self._faults.add(Fault.from_json(item))
         return {}
 
     def _clear_faults(self, _data: Any) -> dict[str, Any]:

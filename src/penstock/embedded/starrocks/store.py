@@ -17,7 +17,7 @@ from penstock.clock import SystemClock
 from penstock.embedded.starrocks.catalog import Catalog
 from penstock.embedded.starrocks.compaction import CompactionThread, Compactor
 from penstock.embedded.starrocks.config import BACKEND, FRONTEND, Configuration
-from penstock.embedded.starrocks.duck import open_duckdb
+from penstock.embedded.starrocks.duck import open_duckdb, open_store
 from penstock.embedded.starrocks.model import (
     BE_ID,
     DatabaseDef,
@@ -77,10 +77,7 @@ class Store:
         self._tables: dict[tuple[str, str], TableDef] = {}
         self._next_id = 10_100
         self._next_txn_id = 1000
-        if data_dir is not None:
-            data_dir.mkdir(parents=True, exist_ok=True)
-        path = ":memory:" if data_dir is None else str(data_dir / "store.duckdb")
-        self._connection = open_duckdb(path)
+        self._connection = open_duckdb(":memory:") if data_dir is None else open_store(data_dir)
         self.catalog = Catalog(self._connection)
         self._recover()
         self.views = Views(self)

@@ -44,6 +44,12 @@ _NOT_YET = frozenset(
 """Scalar functions of Flink that Penstock knows and does not run."""
 
 
+OVER_HINT = (
+    "Of functions OVER a window only ROW_NUMBER() is built, where an outer query keeps the first of"
+    " them: WHERE row_num <= 3."
+)
+
+
 def unsupported(what: str, node: ast.Node, hint: str = "") -> UnsupportedFeatureError:
     """The error for something Flink runs and Penstock does not."""
     return UnsupportedFeatureError(f"unsupported: {what}", node.span, hint=hint)
@@ -214,7 +220,7 @@ def _call(node: ast.FunctionCall, scope: Scope) -> Expr:
         # Words such as USER are functions elsewhere; here they can only be columns.
         return scope.resolve(node.name, node.span)
     if node.over is not None:
-        raise unsupported("OVER", node)
+        raise unsupported("OVER", node, OVER_HINT)
     if name in AGGREGATES:
         raise unsupported(f"aggregate function {name}", node)
     if node.distinct or node.filter is not None or node.within_group or node.order_by:

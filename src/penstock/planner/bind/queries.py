@@ -36,7 +36,7 @@ from penstock.planner.bind.sets import matching, union_all
 from penstock.planner.bind.subqueries import SubqueryJoins, asks_query, parts_of
 from penstock.planner.bind.tables import Scans
 from penstock.planner.bind.unnest import unnested
-from penstock.planner.bind.windows import KINDS, window_call, windowed, with_group_window
+from penstock.planner.bind.windows import KINDS, no_window, window_call, windowed, with_group_window
 from penstock.planner.bind.written_rows import WrittenRows
 from penstock.planner.relation import Relation, conjuncts
 from penstock.sql import tree as ast
@@ -312,8 +312,8 @@ class QueryBinder:
                 )
                 return aliased(found, node.alias, node.columns, node.span, ())
             case ast.TableFunctionRef():
-                raise unsupported(f"table function {node.call.simple_name}", node)
-        raise unsupported("MATCH_RECOGNIZE", node)
+                raise no_window(node)
+        raise unsupported("MATCH_RECOGNIZE", node, "Looking for patterns in rows is not built.")
 
     def _lookup_join(self, node: ast.Join, right: ast.TableRef) -> Relation:
         left = self._relation(node.left)

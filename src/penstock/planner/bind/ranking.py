@@ -9,7 +9,7 @@ from penstock.errors import Span, UnsupportedFeatureError, ValidationError
 from penstock.expressions import Call, Expr, InputRef, Literal
 from penstock.operators.rank import RankSpec, SortColumn
 from penstock.plan import SourceNode, TransformNode, node_changes
-from penstock.planner.bind.expressions import bind, unsupported
+from penstock.planner.bind.expressions import OVER_HINT, bind, unsupported
 from penstock.planner.bind.names import unique
 from penstock.planner.bind.scope import Scope
 from penstock.planner.relation import Relation, conjuncts, joined, node_schema, substitute
@@ -63,7 +63,7 @@ def numbered(
             f"{name}() on streaming table is not supported currently", call.span
         )
     if name != "ROW_NUMBER" or call.over is None or call.over.base is not None:
-        raise unsupported("OVER", call)
+        raise unsupported("OVER", call, OVER_HINT)
     for other in calls:
         if other != call:
             raise unsupported("several windows in one SELECT", other)

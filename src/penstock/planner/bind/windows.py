@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import Span, ValidationError
+from penstock.errors import Span, UnsupportedFeatureError, ValidationError
 from penstock.expressions import InputRef, Literal
 from penstock.operators.window import Windows, WindowSpec
 from penstock.plan import TransformNode
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     pass
 
 KINDS = {"TUMBLE", "HOP", "CUMULATE"}
+_SESSION_HINT = "Of windows only TUMBLE, HOP and CUMULATE are built."
 _PARAMETERS = {
     "TUMBLE": ("DATA", "TIMECOL", "SIZE", "OFFSET"),
     "HOP": ("DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"),
@@ -173,7 +174,7 @@ def with_group_window(node: ast.Select, relation: Relation) -> tuple[ast.Select,
         raise ValidationError("Only a single window function in GROUP BY supported", calls[1].span)
     kind = call.simple_name
     if kind == "SESSION":
-        raise unsupported("SESSION windows", call)
+        raise unsupported("SESSION windows", call, _SESSION_HINT)
     time, *spans = call.arguments
     if not isinstance(time, ast.Identifier):
         raise ValidationError("Window can only be defined over a time attribute column.", time.span)
@@ -239,3 +240,9 @@ def _rewritten(node: Any, call: ast.FunctionCall) -> Any:
         same = all(parts[name] is getattr(node, name) for name in parts)
         return node if same else replace(node, **parts)
     return node
+
+
+def no_window(node: ast.TableFunctionRef) -> UnsupportedFeatureError:
+    """The error for a table function that is not one of `KINDS`."""
+    name = node.call.simple_name
+    return unsupported(f"table function {name}", node, _SESSION_HINT if name == "SESSION" else "")

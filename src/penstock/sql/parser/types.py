@@ -194,7 +194,7 @@ class TypeParser(Cursor):
 
     def _unit(self) -> str:
         if self.current.upper not in UNITS:
-            self.fail("a unit of time")
+            self.fail(f"a unit of time: {', '.join(dict.fromkeys(UNITS.values()))}")
         unit = UNITS[self.advance().upper]
         self._sizes(2)
         return unit
