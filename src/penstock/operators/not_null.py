@@ -71,6 +71,8 @@ class NotNullOperator(Operator):
                     table=self._spec.table,
                     column=name,
                     code="not-null",
+                    hint="Start again with -D table.exec.sink.not-null-enforcer=DROP; a SET"
+                    " added to the script makes another job of it, which needs --fresh.",
                 )
             keep = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), np.bool_)
             batch = batch.filter(keep)

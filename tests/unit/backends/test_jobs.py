@@ -66,3 +66,44 @@ def test_a_damaged_manifest_does_not_start_the_job(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="damaged"):
         open_and_close(tmp_path, "INSERT 1")
     assert open_and_close(tmp_path, "INSERT 1", fresh=True).resumed is None
+
+
+def table(options: str, connector: str = "starrocks") -> str:
+    return (
+        f"CREATE TABLE t (id INT) WITH ('connector' = '{connector}', 'table-name' = 't'{options})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ", 'sink.dead-letter.path' = 'bad.jsonl'"),
+        (", 'sink.max-retries' = '3'", ", 'sink.max-retries' = '4'"),
+        (", 'sink.buffer-flush.interval-ms' = '1000'", ""),
+        (", 'username' = 'a', 'sink.semantic' = 'x'", ", 'sink.semantic' = 'x', 'username' = 'b'"),
+        (", 'password' = '******'", "\n, 'password' = '******', 'sink.dead-letter.table' = 'd'"),
+    ],
+)
+def test_options_that_change_no_result_may_change_when_a_job_goes_on(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    leave_unfinished(tmp_path, table(before), "INSERT 1")
+    assert open_and_close(tmp_path, table(after), "INSERT 1").resumed is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (table(""), table(", 'sink.semantic' = 'at-least-once'")),
+        (table(", 'database-name' = 'a'"), table(", 'database-name' = 'b'")),
+        (table(""), table(", 'sink.max-retries' = '4'", "blackhole")),
+        (table("", "print"), table(", 'sink.max-retries' = '4'", "print")),
+        (table(", 'load-url' = 'a:1'"), table(", 'load-url' = 'b:1'")),
+        ("SET 'sink.max-retries' = '1'", "SET 'sink.max-retries' = '2'"),
+    ],
+)
+def test_other_options_make_another_job(tmp_path: Path, before: str, after: str) -> None:
+    leave_unfinished(tmp_path, before)
+    with pytest.raises(JobError, match="unfinished job of other statements") as caught:
+        open_and_close(tmp_path, after)
+    assert "TRUNCATE" in caught.value.hint

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
+from penstock.backends.local.same_job import same_job
 from penstock.errors import CheckpointError, JobError
 from penstock.state import open_private
 
@@ -56,7 +57,7 @@ class KeptScript:
             CheckpointError: What it remembers cannot be read.
         """
         statements, values = _read(directory / _NAME)
-        if statements != list(self.statements):
+        if not same_job(statements, self.statements):
             raise _changed(directory, _difference(statements, self.statements))
         same = _hash(self.values, values["salt"]) == values["hash"] if values else not self.values
         if not same:
@@ -123,5 +124,8 @@ def _changed(directory: Path, detail: str) -> JobError:
         f'state directory "{directory}" holds an unfinished job of other statements',
         code="changed-script",
         detail=detail,
-        hint="Run the old script to its end, name another --state-dir, or start anew with --fresh.",
+        hint="Go on with the old script, or name another --state-dir; --fresh starts anew: it reads"
+        " again and does not delete what is in the targets, so TRUNCATE them first if rows that are"
+        " gone at the source shall go. Of a StarRocks target's options, those for login, flushing,"
+        " retries and dead letters may change without that.",
     )

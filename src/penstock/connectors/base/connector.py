@@ -57,6 +57,8 @@ class Connector:
             no secret.
         maker: Creates the table a sink with these WITH options writes to, for CREATE TABLE AS;
             raises OptionError.
+        free_options: Keys whose values change how a table is written, not what is in it: a resumed
+            job may have others.
     """
 
     name: str
@@ -72,3 +74,4 @@ class Connector:
     read_options: type[Options] | None = None
     lookup: Callable[[TableDescriptor], Any] | None = None
     maker: Callable[[Mapping[str, str]], TableMaker] | None = None
+    free_options: frozenset[str] = frozenset()

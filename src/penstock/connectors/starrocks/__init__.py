@@ -13,6 +13,7 @@ from penstock.connectors.base.sql_table import (
 )
 from penstock.connectors.starrocks.catalog.maker import StarRocksMaker
 from penstock.connectors.starrocks.describe import describe
+from penstock.connectors.starrocks.free_options import FREE_OPTIONS
 from penstock.connectors.starrocks.options import StarRocksOptions
 from penstock.connectors.starrocks.preflight import StarRocksInspection
 from penstock.connectors.starrocks.read_options import StarRocksReadOptions
@@ -50,6 +51,7 @@ CONNECTOR = Connector(
     inspection=_inspection,
     describe=_describe,
     maker=StarRocksMaker.of_sink,
+    free_options=FREE_OPTIONS,
 )
 
 __all__ = ["CONNECTOR"]

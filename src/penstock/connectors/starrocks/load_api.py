@@ -76,7 +76,7 @@ class RowsRefusedError(DataError):
             detail="\n".join(facts),
             hint="Correct the values in the query, or widen the target's columns; with"
             " 'sink.dead-letter.path' refused rows go to a file, with 'sink.dead-letter.table' to a"
-            " table, and the rest is loaded.",
+            " table, and the rest is loaded. These two may be added to a script whose job goes on.",
         )
 
 
