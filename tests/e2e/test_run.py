@@ -150,10 +150,13 @@ def test_ctrl_c_commits_what_was_read_and_the_next_run_goes_on_from_there(
     client.execute("SELECT COUNT(*), COUNT(DISTINCT id), MAX(id) FROM test.t")
     assert client.fetchall() == ((last, last, last),)
 
+    assert "--fresh reads" not in err
     process = start(tmp_path, "run", "a.sql", "--fresh")
     until(lambda: count(client) > last, process)
     process.send_signal(signal.SIGINT)
-    assert "Resuming" not in finish(process)[2]
+    _, _, err = finish(process)
+    assert "Resuming" not in err
+    assert err.count("--fresh reads again and does not delete what is in test.t; TRUNCATE") == 1
     client.execute("SELECT COUNT(*) FROM test.t WHERE id = 1")
     assert client.fetchall() == ((2,),)
 

@@ -20,6 +20,7 @@ from penstock.cli.log import show_log
 from penstock.cli.progress import summary
 from penstock.cli.signals import stop_on_signals
 from penstock.errors import JobError, PenstockError
+from penstock.planner import existing_targets
 from penstock.runtime import JobState
 from penstock.session import Session, StatementResult
 from penstock.sql import parse_script
@@ -79,6 +80,7 @@ class ScriptJobs:
         self._announce = announce
         self._lasting = lasting or state_dir is not None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._told: set[str] = set()
         self._started = time.monotonic()
         show_log()
         self.local: LocalJobs | None = None
@@ -87,6 +89,8 @@ class ScriptJobs:
         """Start a job."""
         if self.local is None:
             self.local = self._open(plan.settings)
+        if self._fresh and self._announce:
+            self._tell_kept(plan)
         return self.local.submit(plan)
 
     def resumes(self, settings: Mapping[str, str]) -> bool:
@@ -98,6 +102,16 @@ class ScriptJobs:
     def _say(self, text: str) -> None:
         if self._announce:
             click.echo(f"[INFO] {text}", err=True)
+
+    def _tell_kept(self, plan: PhysicalPlan) -> None:
+        """Say which targets keep the rows of an earlier job, once each."""
+        for target in existing_targets(plan):
+            if target not in self._told:
+                self._told.add(target)
+                self._say(
+                    f"--fresh reads again and does not delete what is in {target}; TRUNCATE it"
+                    " first if rows that are gone at the source shall go."
+                )
 
     def _open(self, settings: Mapping[str, str]) -> LocalJobs:
         directory = self._directory(settings)

@@ -81,6 +81,12 @@ def plan_ends(plan: PhysicalPlan) -> list[dict[str, Any]]:
     return [{"role": role, **end} for (role, _), end in ends.items()]
 
 
+def existing_targets(plan: PhysicalPlan) -> list[str]:
+    """Tables of servers that a job writes to and does not make itself, by the servers' names."""
+    ends = (_end(sink, sink.sink) for sink in plan.sinks if sink.design is None)
+    return list(dict.fromkeys(e["facts"]["target"] for e in ends if "target" in e["facts"]))
+
+
 def _end(node: SourceNode | SinkNode, runs: object) -> dict[str, Any]:
     describe = find_connector(node.connector).describe if node.connector else None
     facts: Mapping[str, str] = describe(runs) if describe is not None else {}
