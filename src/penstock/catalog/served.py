@@ -179,7 +179,8 @@ class ServedCatalog:
         try:
             return ask()
         except ConnectorError as error:
-            self._silent = error
+            if self._rehearsing():
+                self._silent = error
             raise
 
     def _forget(self, database: str, name: str) -> None:

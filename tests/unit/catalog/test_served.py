@@ -192,3 +192,12 @@ def test_a_server_keeps_tables_of_physical_columns_only(given: Setting) -> None:
     ):
         with pytest.raises(UnsupportedFeatureError, match="in a catalog of type 'fake'"):
             change()
+
+
+def test_a_failure_outside_a_rehearsal_is_not_told_in_one(given: Setting) -> None:
+    given.server.answers = False
+    with pytest.raises(ConnectorError):
+        given.catalog.table("d", "t")
+    given.server.answers = True
+    given.rehearsing = True
+    assert given.catalog.table("d", "t") is not None
