@@ -192,7 +192,10 @@ class LocalExecutor:
             case ast.CreateTable() if node.query is not None:
                 return self._targets.admit(create_as(node, self.catalog, self.planner).plan)
             case ast.Explain():
-                return self.plan(node.statement)
+                plan = self.plan(node.statement)
+                if plan is not None:
+                    self._targets.forget(plan)
+                return plan
         return None
 
     def rehearse(self, node: ast.Statement) -> PhysicalPlan | None:
@@ -236,10 +239,9 @@ class LocalExecutor:
                 inner.query, CollectSink(), explained=True
             )
         else:
-            plan = self.plan(inner)
+            plan = self.plan(node)
         if plan is None:
             raise ValidationError("EXPLAIN takes a query, an INSERT or a statement set", inner.span)
-        self._targets.forget(plan)
         for detail in node.details:
             if detail != "CHANGELOG_MODE":
                 raise UnsupportedFeatureError(f"unsupported: EXPLAIN {detail}", node.span)

@@ -163,6 +163,14 @@ def test_a_job_that_has_ended_is_in_nobodys_way() -> None:
     list(session.execute_script(second))
 
 
+def test_an_explain_that_is_only_planned_is_in_nobodys_way() -> None:
+    first, second = INSERTS.strip().split("; ")
+    session = Session(submitter=Jobs())
+    list(session.execute_script(SOURCE + table("a") + table("b", username="x")))
+    list(session.explain_script(f"EXPLAIN {first};"))
+    list(session.execute_script(second))
+
+
 def sinks_of(script: str) -> list[Any]:
     """The sinks of a script's one job."""
     found: list[Any] = []
