@@ -217,9 +217,9 @@ class LocalExecutor:
     def _create_as(self, node: ast.CreateTable) -> StatementResult:
         made = create_as(node, self.catalog, self.planner)
         self._targets.admit(made.plan)
-        submitter = self._submitter()
-        resumes = isinstance(submitter, ResumingSubmitter) and submitter.resumes(self.settings)
         try:
+            submitter = self._submitter()
+            resumes = isinstance(submitter, ResumingSubmitter) and submitter.resumes(self.settings)
             messages = made.create(self.catalog, resumes=resumes)
         except PenstockError:
             self._targets.forget(made.plan)

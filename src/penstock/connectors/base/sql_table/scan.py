@@ -148,9 +148,14 @@ class _Scan:
             future.add_done_callback(lambda _, part=part: part.close())  # type: ignore[misc]
         for part in self._waiting:
             part.close()
-        if not self.segment.sealed:
+        if self.segment.sealed:
+            return
+        if self._sealing is None:
             with self._lock:
                 self.segment.delete()
+        else:
+            # never under a pool thread that truncates or syncs the file
+            self._sealing.add_done_callback(lambda _: self.segment.delete())
 
     def _open(self) -> list[_Part]:
         connection = connect(self.source.table.address)
