@@ -331,6 +331,7 @@ def _authorities(endpoint: MySqlEndpoint) -> ssl.SSLContext:
 def _check_tls(raw: pymysql.connections.Connection[Any], endpoint: MySqlEndpoint) -> None:
     """Older PyMySQL goes on in the clear where TLS is demanded and the server has none."""
     demanded = endpoint.ssl_mode.upper() not in {"DISABLED", "PREFERRED"}
+    # the stubs of PyMySQL do not know the attribute
     if demanded and not raw.server_capabilities & CLIENT.SSL:  # type: ignore[attr-defined]
         raw.close()
         raise ConnectorError(

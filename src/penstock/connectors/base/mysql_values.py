@@ -71,6 +71,7 @@ def to_declared(
             return pa.array(texts, pa.string())
         return _convert(array, declared, target, shown)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        # Arrow's casts, and Python's where text is parsed value by value
         raise DataError(
             f"a value of type {array.type} does not fit the declared type {declared.sql()}",
             table=table,

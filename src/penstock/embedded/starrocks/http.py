@@ -244,7 +244,7 @@ class HttpServer:
     def _guarded(self, work: Callable[[Request], Any], request: Request) -> Any:
         try:
             return work(request)
-        except Exception as error:
+        except Exception as error:  # the edge: a bug of ours is an answer too, and logged
             log.exception("request %s %s failed", request.method, request.target)
             text = f"{type(error).__name__}: {error}"
             return json_response({"Status": "INTERNAL_ERROR", "Message": text}, 500)

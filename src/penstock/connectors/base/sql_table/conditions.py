@@ -237,10 +237,12 @@ def _column_of(expr: Expr) -> InputRef | None:
 def _constant(expr: Expr) -> object | None:
     """The value of an expression without columns that is the same for all rows."""
     if isinstance(expr, Literal):
-        return expr.value  # type: ignore[no-any-return]
+        value: object = expr.value
+        return value
     if not expr.deterministic or any(isinstance(node, InputRef) for node in expr.walk()):
         return None
     try:
-        return evaluate_constant(expr)  # type: ignore[no-any-return]
+        found: object = evaluate_constant(expr)
     except PenstockError:
         return None
+    return found

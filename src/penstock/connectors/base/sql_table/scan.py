@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -145,7 +146,7 @@ class _Scan:
             self.closed = True
         for part, future in self._running.items():
             part.interrupt()
-            future.add_done_callback(lambda _, part=part: part.close())  # type: ignore[misc]
+            future.add_done_callback(partial(_close_behind, part))
         for part in self._waiting:
             part.close()
         if self.segment.sealed:
@@ -169,6 +170,10 @@ class _Scan:
         future = self._context.executor.submit(call)
         future.add_done_callback(lambda _: self._context.wake())
         return future
+
+
+def _close_behind(part: _Part, _read: Future[Any]) -> None:
+    part.close()
 
 
 class _Table:
@@ -285,7 +290,7 @@ class SqlScanReader:
                 if wait_ms is not None:
                     waits.append(wait_ms)
             while table.segment is not None and not table.finished:
-                table.emit_one(lambda batch, name=source_id: emit(name, batch))  # type: ignore[misc]
+                table.emit_one(partial(emit, source_id))
                 if clock.monotonic() >= deadline:
                     return 0.0
         return min(waits) if waits else None

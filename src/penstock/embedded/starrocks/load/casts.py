@@ -39,6 +39,7 @@ def cast_values(values: pa.Array, info: TypeInfo) -> pa.Array:
         try:
             return values.cast(info.arrow)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            # not all fit, or Arrow has no such cast: by their text, each value by itself
             values = values.cast(pa.string())
     if info.base == "JSON":
         return _json(values)

@@ -136,6 +136,7 @@ class _Framed:
                 ),
             )
         except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError, UnicodeError):
+            # some value is not of its type: the caller reads all as text and finds which
             return None
         if any(_exceeds(table.column(name)) for name in types):
             return None
